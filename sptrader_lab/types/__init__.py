@@ -1,0 +1,1 @@
+"""Words that every room shares: time, candles, instruments, records, reasons."""
