@@ -1,3 +1,78 @@
-"""A notebook laboratory for trading research."""
+"""sptrader_lab: the notebook laboratory for trading research, one decision logic from backtest to live.
+
+The names below are the front door; each loads what it needs when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from sptrader_lab.results import faces
+
+if TYPE_CHECKING:
+    from sptrader_lab.backtesting.rerun import rerun
+    from sptrader_lab.backtesting.run import backtest
+    from sptrader_lab.candles.store import CandleStore
+    from sptrader_lab.components.library import scan as scan_components
+    from sptrader_lab.errors import LabError
+    from sptrader_lab.results.registry import runs
+    from sptrader_lab.results.saved import load_result
+    from sptrader_lab.strategy.load import load_strategy
+    from sptrader_lab.types.candles import Candles
 
 __version__ = "0.1.0"
+__all__ = [
+    "CandleStore",
+    "Candles",
+    "LabError",
+    "backtest",
+    "load_result",
+    "load_strategy",
+    "rerun",
+    "runs",
+    "scan_components",
+]
+
+_HOMES: Final = {
+    "CandleStore": "candles.store:CandleStore",
+    "Candles": "types.candles:Candles",
+    "LabError": "errors:LabError",
+    "backtest": "backtesting.run:backtest",
+    "load_result": "results.saved:load_result",
+    "load_strategy": "strategy.load:load_strategy",
+    "rerun": "backtesting.rerun:rerun",
+    "runs": "results.registry:runs",
+    "scan_components": "components.library:scan",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name of the front door on its first use, so that importing the package costs next to nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = _load(_HOMES[name])
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
+
+
+def _load(place: str) -> Any:
+    module, attribute = place.split(":")
+    return getattr(import_module(f"{__name__}.{module}"), attribute)
+
+
+def _face(name: str) -> Any:
+    """Return a function that finds the notebook's faces when it is called; results must not import them."""
+
+    def show(*arguments: Any, **options: Any) -> Any:
+        return _load(f"widgets.faces:{name}")(*arguments, **options)
+
+    return show
+
+
+for _name in ("plot", "report", "show"):
+    faces.register(_name, _face(_name))
+del _name

@@ -72,27 +72,25 @@ FILL: Final = np.dtype(
     align=True,
 )
 
-#: One open position (a slot of the kernel's table; `open` is 0 for a free slot). `bars` is its age, the entry bar
-#: counting as 1; `extreme` the best price since the entry, of closed bars only (S8); `exit_reason` an exit already decided.
+#: One open position. `exit_reason` is an exit already decided (0: none); `stop` and `target` are the levels set at the
+#: entry (NaN: none); `trail` is the trailing level in force, from `extreme`, the best price of closed bars (S8).
 POSITION: Final = np.dtype(
     [
-        ("open", "i8"),
         ("id", "i8"),
         ("strategy", "i4"),
         ("symbol", "i4"),
         ("side", "i1"),
         ("exit_reason", "i1"),
-        ("ambiguous", "i1"),
         ("entry_order", "i8"),
         ("exit_order", "i8"),
         ("entry_time", "i8"),
         ("entry_bar", "i8"),
-        ("bars", "i8"),
         ("quantity", "f8"),
         ("entry_price", "f8"),
         ("stop", "f8"),
         ("target", "f8"),
         ("trail", "f8"),
+        ("trail_distance", "f8"),
         ("extreme", "f8"),
         ("costs", "f8"),
         ("highest", "f8"),
@@ -199,7 +197,9 @@ RULES: Final = np.dtype(
 CONTRACT: Final = np.dtype([("step", "f8"), ("minimum", "f8"), ("multiplier", "f8"), ("tick", "f8")], align=True)
 
 #: The account between two instants. `day_equity` is equity at the previous day end (S14); `halted` and `halted_today`
-#: hold the reason code of the limit that tripped, or 0.
+#: hold the reason code of the limit that tripped, or 0; `entries` counts the positions
+#: ever opened, whose numbers are the trades' ids; `leaving` the open ones with a decided exit, `waiting` the entries not yet
+#: filled. The limits are the tightest of all strategies; `fill_close` says whether any of them fills at the close.
 ACCOUNT: Final = np.dtype(
     [
         ("cash", "f8"),
@@ -210,9 +210,12 @@ ACCOUNT: Final = np.dtype(
         ("day", "i8"),
         ("halted", "i8"),
         ("halted_today", "i8"),
-        ("orders", "i8"),
-        ("fills", "i8"),
-        ("trades", "i8"),
+        ("entries", "i8"),
+        ("drawdown_limit", "f8"),
+        ("daily_loss_limit", "f8"),
+        ("fill_close", "i8"),
+        ("leaving", "i8"),
+        ("waiting", "i8"),
     ],
     align=True,
 )

@@ -1,1 +1,1 @@
-"""Room: widgets."""
+"""Widgets: what a notebook shows; state lives in plain objects, and views mirror it."""

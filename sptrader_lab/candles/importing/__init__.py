@@ -1,0 +1,1 @@
+"""Files that others wrote: recognised, read, judged row by row, and put into the store."""

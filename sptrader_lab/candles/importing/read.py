@@ -1,0 +1,149 @@
+"""Reading a CSV or Parquet file into columns, remembering on which line every row stands."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from sptrader_lab.errors import ImportRefused
+
+_DELIMITERS: Final = "\t;,"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file's columns as they stand there.
+
+    Attributes
+    ----------
+    header : tuple of str
+        The columns' names; "1", "2", ... where the file has no header.
+    has_header : bool
+        False for a file that begins with values.
+    columns : tuple of pandas.Series
+        Text for a CSV file, typed values for Parquet.
+    line : numpy.ndarray of int64
+        Each row's line in the file (CSV, the first is 1) or its number (Parquet, the first is 1).
+    ragged : tuple of (int, str)
+        Lines with too few or too many fields, and why.
+    """
+
+    path: Path
+    header: tuple[str, ...]
+    has_header: bool
+    columns: tuple[pd.Series, ...]
+    line: NDArray[np.int64]
+    ragged: tuple[tuple[int, str], ...] = ()
+    lines: tuple[bytes, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.line)
+
+    def text(self, line: int) -> str:
+        """Return a row as it stands in the file."""
+        if self.lines is not None:
+            return self.lines[line - 1].decode("utf-8", "replace").rstrip("\r")
+        return ",".join(str(column.iloc[line - 1]) for column in self.columns)
+
+
+def read_table(path: Path) -> Table:
+    """Read a file by its ending; anything that is not Parquet is text.
+
+    Raises
+    ------
+    ImportRefused
+        When there is no such file, or it is no table.
+    """
+    if not path.is_file():
+        raise ImportRefused(f"{path}: no such file")
+    if path.suffix.lower() in {".zip", ".gz", ".7z", ".xlsx", ".xls"}:
+        raise ImportRefused(f"{path}: {path.suffix} files are not read; unpack it (or save it) as CSV first")
+    with path.open("rb") as file:
+        head = file.read(4)
+    return _parquet(path) if head == b"PAR1" else _csv(path)
+
+
+def _parquet(path: Path) -> Table:
+    try:
+        table = pq.read_table(path, partitioning=None)
+    except (pa.ArrowException, OSError) as error:
+        raise ImportRefused(f"{path}: not a readable Parquet file ({error})") from None
+    if not table.num_rows:
+        raise ImportRefused(f"{path}: the file holds no rows")
+    names = tuple("" if name.startswith("__index_level_") else name for name in table.column_names)
+    columns = tuple(column.to_pandas() for column in table.columns)
+    return Table(path, names, has_header=True, columns=columns, line=np.arange(1, table.num_rows + 1))
+
+
+def _csv(path: Path) -> Table:
+    raw = _utf8(path.read_bytes())
+    lines = tuple(raw.split(b"\n"))
+    top = next((number for number, line in enumerate(lines) if line.strip()), None)
+    if top is None:
+        raise ImportRefused(f"{path}: the file is empty")
+    first = lines[top].decode("utf-8", "replace").strip("\r")
+    delimiter = max(_DELIMITERS, key=first.count)
+    cells = next(csv.reader([first], delimiter=delimiter))
+    if len(cells) < 5:
+        raise ImportRefused(
+            f"{path}:{top + 1}: {first[:80]!r} is no row of candles; fields must be separated by comma, semicolon or tab"
+        )
+    has_header = not any(_is_number(cell) for cell in cells[1:])
+    header = tuple(cell.strip() for cell in cells) if has_header else tuple(str(n + 1) for n in range(len(cells)))
+    skip = top + has_header
+    columns, ragged = _fields(raw, len(cells), delimiter, skip)
+    numbers = np.arange(skip + 1, skip + 1 + len(columns[0]) + len(ragged))
+    line = numbers[~np.isin(numbers, [number for number, _ in ragged])]
+    told = tuple((number, why) for number, why in ragged if lines[number - 1].strip())
+    if not len(line) and not told:
+        raise ImportRefused(f"{path}: the file holds a header and no rows")
+    return Table(path, header, has_header, columns, line, told, lines)
+
+
+def _fields(raw: bytes, width: int, delimiter: str, skip: int) -> tuple[tuple[pd.Series, ...], list[tuple[int, str]]]:
+    """Split lines into `width` text columns; lines of another width are returned with their numbers."""
+    ragged: list[tuple[int, str]] = []
+
+    def note(row: pa_csv.InvalidRow) -> str:
+        ragged.append((row.number, f"{row.actual_columns} fields instead of {row.expected_columns}"))
+        return "skip"
+
+    names = [str(position) for position in range(width)]
+    table = pa_csv.read_csv(
+        io.BytesIO(raw),
+        # Only one thread knows the numbers of the lines it leaves out.
+        pa_csv.ReadOptions(use_threads=False, column_names=names, skip_rows=skip, block_size=1 << 24),
+        pa_csv.ParseOptions(delimiter=delimiter, ignore_empty_lines=False, invalid_row_handler=note),
+        pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+    )
+    return tuple(column.to_pandas().str.strip() for column in table.columns), ragged
+
+
+def _utf8(raw: bytes) -> bytes:
+    """Return a file's bytes as UTF-8 without a mark; MetaTrader writes UTF-16 on some machines."""
+    if raw[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        return raw.decode("utf-16").encode()
+    raw = raw.removeprefix(b"\xef\xbb\xbf")
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1").encode()
+    return raw
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

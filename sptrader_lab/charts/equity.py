@@ -1,0 +1,229 @@
+"""Equity and drawdown: what the account was worth at each step, and how far under its high-water mark."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+from bokeh.core.properties import field
+from bokeh.layouts import column
+from bokeh.models import ColumnDataSource, DataRange1d, Label, LayoutDOM, LinearColorMapper, Range1d, Span
+from numpy.typing import NDArray
+
+from sptrader_lab.charts.axis import BarAxis
+from sptrader_lab.charts.buckets import Bars, outline
+from sptrader_lab.charts.frame import FONT, add_tools, cross_line, hover, money_axis, new_figure, percent_axis
+from sptrader_lab.charts.marks import MOST_TRADES
+from sptrader_lab.charts.numbers import instants, percent, plain, signed
+from sptrader_lab.charts.palette import Palette, palette
+from sptrader_lab.types.reasons import REASONS
+
+if TYPE_CHECKING:
+    from sptrader_lab.results.result import Result
+
+MOST_POINTS: Final = 4000
+_MS: Final = 1e6
+
+
+class Account(NamedTuple):
+    """The series of a run, and where their steps lie on the x-axis.
+
+    Attributes
+    ----------
+    time : numpy.ndarray of int64, shape (steps,)
+        Closing instants, ns UTC.
+    equity, drawdown : numpy.ndarray of float64, shape (steps,)
+        Account money, and the fraction under the high-water mark.
+    place : numpy.ndarray of float64, shape (steps,)
+        Ascending places on the x-axis.
+    """
+
+    time: NDArray[np.int64]
+    equity: NDArray[np.float64]
+    drawdown: NDArray[np.float64]
+    place: NDArray[np.float64]
+    capital: float
+    currency: str
+
+
+def equity_chart(result: Result, *, gaps: bool = False, theme: str = "auto") -> LayoutDOM:
+    """Return equity with the starting capital, shaded, with a mark per closed trade, and the drawdown below.
+
+    Parameters
+    ----------
+    gaps : bool
+        True: the x-axis is real time, with weekends as holes.
+    theme : str
+        ``"light"``, ``"dark"`` or ``"auto"``.
+    """
+    time = result.outcome.time
+    length = float(np.diff(time).min()) if len(time) > 1 else 1.0
+    axis = BarAxis(time, length, gaps)
+    about = account(result, axis.place(np.arange(len(time), dtype=np.intp)))
+    colours = palette(theme)
+    view = axis.view(0, len(time))
+    pane = EquityPane(result, about, colours, axis, view, cross_line(colours))
+    return column(pane.equity, pane.drawdown, sizing_mode="stretch_width", spacing=0)
+
+
+def account(result: Result, place: NDArray[np.float64]) -> Account:
+    """Return the run's series with their places on an x-axis."""
+    outcome = result.outcome
+    return Account(outcome.time, outcome.equity, result.drawdown.to_numpy(), place, result.capital, result.currency)
+
+
+class EquityPane:
+    """The two figures of an equity chart, their source, and how to fill it for another stretch."""
+
+    def __init__(
+        self, result: Result, about: Account, colours: Palette, axis: BarAxis, view: Range1d, cross: Span
+    ) -> None:
+        self.about = about
+        self.axis = axis
+        self.rows: ColumnDataSource = ColumnDataSource()
+        self.colours = colours
+        self.draw(float(view.start), float(view.end))
+        self.equity = new_figure(
+            colours, height=210, title=_title(result), view=view, window_axis="x", toolbar_location="above"
+        )
+        self.drawdown = new_figure(
+            colours, height=130, view=view, y_axis_label="drawdown", window_axis="x", toolbar_location=None
+        )
+        self._add_equity(result)
+        self._add_drawdown()
+        for fig in (self.equity, self.drawdown):
+            axis.label(fig, self.rows)
+            add_tools(fig, colours, cross=cross)
+        self.equity.xaxis.visible = False
+
+    def draw(self, start: float, end: float) -> None:
+        """Fill the rows for what lies between two places; every high and low of equity and drawdown is kept."""
+        about = self.about
+        low, high = np.searchsorted(about.place, [start, end])
+        kept = outline((about.equity, about.drawdown), max(int(low) - 1, 0), int(high) + 1, MOST_POINTS)
+        equity = about.equity[kept]
+        self.rows.data = {
+            "x": about.place[kept],
+            "time": (about.time[kept] - self.axis.length) / _MS,
+            "closed": about.time[kept] / _MS,
+            "equity": equity,
+            "capital": np.full(len(kept), about.capital),
+            "above": np.maximum(equity, about.capital),
+            "below": np.minimum(equity, about.capital),
+            "drawdown": -about.drawdown[kept],
+        }
+
+    def _add_equity(self, result: Result) -> None:
+        fig, colours = self.equity, self.colours
+        shade: dict[str, Any] = {"source": self.rows, "fill_alpha": 0.14}
+        fig.varea("x", "capital", "above", fill_color=colours.profit, **shade)
+        fig.varea("x", "below", "capital", fill_color=colours.loss, **shade)
+        line = fig.line("x", "equity", line_color=colours.series[0], line_width=1.8, source=self.rows)
+        start = Span(
+            location=self.about.capital,
+            dimension="width",
+            line_color=colours.warning,
+            line_dash="dashed",
+            line_width=1.2,
+        )
+        fig.add_layout(start)
+        fig.y_range = DataRange1d(renderers=[line], range_padding=0.12)
+        fig.yaxis.formatter = money_axis()
+        closed = self._add_trades(result)
+        facts = [
+            ("time", "@closed{%F %H:%M}"),
+            (f"equity ({self.about.currency})", "@equity{0,0.00}"),
+            ("drawdown", "@drawdown{0.00 %}"),
+        ]
+        fig.add_tools(
+            hover(facts, renderers=[line], mode="vline", formatters={"@closed": "datetime"}, limit=1),
+            hover(
+                [("closed", "@when"), (f"profit ({self.about.currency})", "<b>@profit</b>"), ("by", "@why")],
+                renderers=[closed],
+                title="@head",
+                mode="mouse",
+                limit=3,
+            ),
+        )
+
+    def _add_trades(self, result: Result) -> Any:
+        data = _closed_trades(result, self.about)
+        colour = field("won", LinearColorMapper(palette=[self.colours.loss, self.colours.profit], low=0, high=1))
+        return self.equity.scatter(
+            "x",
+            "y",
+            marker="shape",
+            size=7,
+            fill_color=colour,
+            line_color=self.colours.paper,
+            line_width=0.6,
+            source=ColumnDataSource(data),
+        )
+
+    def _add_drawdown(self) -> None:
+        fig, colours = self.drawdown, self.colours
+        fig.varea("x", 0, "drawdown", fill_color=colours.loss, fill_alpha=0.18, source=self.rows)
+        line = fig.line("x", "drawdown", line_color=colours.loss, line_width=1.3, source=self.rows)
+        fig.y_range = DataRange1d(renderers=[line], range_padding=0.15, end=0.0)
+        fig.yaxis.formatter = percent_axis()
+        if not len(self.about.drawdown) or self.about.drawdown.max() <= 0:
+            return
+        worst = int(self.about.drawdown.argmax())
+        depth, place = float(self.about.drawdown[worst]), float(self.about.place[worst])
+        fig.scatter([place], [-depth], size=7, fill_color=colours.loss, line_color=colours.paper)
+        left = worst < len(self.about.drawdown) / 2
+        fig.add_layout(
+            Label(
+                x=place,
+                y=-depth,
+                text=f"{percent(-depth)} deepest",
+                x_offset=8 if left else -8,
+                y_offset=2,
+                text_align="left" if left else "right",
+                text_baseline="bottom",
+                text_color=colours.ink,
+                text_font=FONT,
+                text_font_size="11px",
+                background_fill_color=colours.paper,
+                background_fill_alpha=0.75,
+            )
+        )
+
+
+def _closed_trades(result: Result, about: Account) -> dict[str, Any]:
+    """Return a mark per closed trade at the equity of the step after its exit; the largest when there are too many."""
+    trades = result.outcome.trades
+    if len(trades) > MOST_TRADES:
+        trades = trades[np.sort(np.argsort(-np.abs(trades["pnl"]), kind="stable")[:MOST_TRADES])]
+    step: Bars = np.minimum(np.searchsorted(about.time, trades["exit_time"], side="right"), len(about.time) - 1)
+    won = trades["pnl"] > 0
+    names = [result.candles[symbol].symbol for symbol in trades["symbol"]]
+    return {
+        "x": about.place[step],
+        "y": about.equity[step],
+        "won": won.astype(np.float64),
+        "shape": ["triangle" if each else "inverted_triangle" for each in won],
+        "when": instants(trades["exit_time"]),
+        "profit": [signed(pnl) for pnl in trades["pnl"]],
+        "why": [REASONS[code].replace("_", " ") for code in trades["reason"]],
+        "head": [
+            f"Trade {id} · {name} {'long' if side > 0 else 'short'}"
+            for id, name, side in zip(trades["id"], names, trades["side"], strict=True)
+        ],
+    }
+
+
+def _title(result: Result) -> str:
+    equity = result.outcome.equity
+    if not len(equity):
+        return "Equity   \N{MIDDLE DOT}   no steps"
+    change = percent(float(equity[-1]) / result.capital - 1, sign=True)
+    parts = [
+        f"Equity   {plain(result.capital)} \N{RIGHTWARDS ARROW} {plain(float(equity[-1]))} {result.currency} ({change})"
+    ]
+    count = len(result.outcome.trades)
+    if not count:
+        parts.append("no trades")
+    elif count > MOST_TRADES:
+        parts.append(f"{MOST_TRADES:,} of {count:,} trades marked, the largest gains and losses")
+    return "   \N{MIDDLE DOT}   ".join(parts)

@@ -1,0 +1,98 @@
+"""A result in a few words and numbers, as HTML that the report and the notebook share."""
+
+from __future__ import annotations
+
+import html
+import math
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from sptrader_lab.charts.numbers import NOTHING, percent, plain, signed
+from sptrader_lab.charts.scripts import web
+from sptrader_lab.results import document
+from sptrader_lab.results.metrics import METRICS
+
+if TYPE_CHECKING:
+    from sptrader_lab.results.result import Result
+
+_SPELLED: Final = {"cagr": "CAGR", "sqn": "SQN", "total_pnl": "Total profit", "value_at_risk_95": "Value at risk, 95 %"}
+
+
+class Card(NamedTuple):
+    """One headline: what it is called, its value as text, and whether it is good (1), bad (-1) or neither (0)."""
+
+    label: str
+    value: str
+    tone: int = 0
+
+
+def cards(result: Result) -> list[Card]:
+    """Return the handful of numbers that a reader looks for first."""
+    metrics = result.metrics
+    profit, growth = float(metrics["total_pnl"]), float(metrics["total_return"])
+    tone = (profit > 0) - (profit < 0)
+    return [
+        Card("Total return", percent(growth, sign=True), tone),
+        Card(f"Profit, {result.currency}", signed(profit), tone),
+        Card("Max drawdown", percent(-float(metrics["max_drawdown"]))),
+        Card("Sharpe ratio", plain(float(metrics["sharpe_ratio"]))),
+        Card("Trades", plain(float(metrics["total_trades"]), 0)),
+        Card("Win rate", percent(float(metrics["win_rate"]), 1)),
+        Card("Profit factor", plain(float(metrics["profit_factor"]))),
+        Card("Time in market", percent(float(metrics["exposure"]), 1)),
+    ]
+
+
+def metric_rows(result: Result) -> list[tuple[str, str, str]]:
+    """Return every metric as (label, value, meaning)."""
+    return [(label(name), value(name, float(number)), METRICS[name].meaning) for name, number in result.metrics.items()]
+
+
+def label(name: str) -> str:
+    """Return a metric's name as a person writes it."""
+    return _SPELLED.get(name, name.replace("_", " ").capitalize().replace("sharpe", "Sharpe"))
+
+
+def value(name: str, number: float) -> str:
+    """Return a metric with its unit; NaN is a dash."""
+    if math.isnan(number):
+        return NOTHING
+    unit = METRICS[name].unit
+    if unit == "fraction":
+        return percent(number)
+    return plain(number, 0) if unit == "count" else plain(number) if unit in {"money", "ratio"} else f"{plain(number, 1)} {unit}"
+
+
+def summary_html(result: Result, *, title: bool = True) -> str:
+    """Return headline cards, what must be known beside them, and every metric folded away."""
+    head = f"<h3>{html.escape(document.title(result))}</h3>" if title else ""
+    return (
+        f'<style>{web("summary.css")}</style><div class="spt-summary">{head}{_cards_html(result)}{_notes_html(result)}'
+        f"<details><summary>All metrics</summary>{metrics_html(result)}</details></div>"
+    )
+
+
+def _cards_html(result: Result) -> str:
+    tones = {1: " spt-gain", -1: " spt-fall", 0: ""}
+    each = "".join(
+        f'<div class="spt-card{tones[card.tone]}"><div>{html.escape(card.label)}</div><b>{html.escape(card.value)}</b></div>'
+        for card in cards(result)
+    )
+    return f'<div class="spt-cards">{each}</div>'
+
+
+def _notes_html(result: Result) -> str:
+    notes = document.notes(result)
+    lines = "".join(
+        f'<li class="spt-warning">{html.escape(note)}</li>' if note.startswith("warning") else f"<li>{html.escape(note)}</li>"
+        for note in notes
+    )
+    return f'<ul class="spt-notes">{lines}</ul>' if notes else ""
+
+
+def metrics_html(result: Result) -> str:
+    """Return every metric, its meaning under the pointer."""
+    rows = "".join(
+        f'<div title="{html.escape(meaning)}"><span>{html.escape(name)}</span><b>{html.escape(text)}</b></div>'
+        for name, text, meaning in metric_rows(result)
+    )
+    return f'<div class="spt-metrics">{rows}</div>'

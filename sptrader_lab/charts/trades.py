@@ -1,0 +1,204 @@
+"""Trades on a price chart: arrows, crosses, levels, connecting lines, profits, and the facts under the pointer."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from bokeh.core.properties import field, value
+from bokeh.models import (
+    CDSView,
+    ColumnDataSource,
+    CustomJS,
+    GlyphRenderer,
+    GroupFilter,
+    LegendItem,
+    LinearColorMapper,
+    Range1d,
+)
+from bokeh.plotting import figure
+
+from sptrader_lab.charts.axis import BarAxis
+from sptrader_lab.charts.buckets import Bars, Window
+from sptrader_lab.charts.frame import FONT, hover
+from sptrader_lab.charts.marks import Marks
+from sptrader_lab.charts.numbers import PriceText, instants, plain, signed
+from sptrader_lab.charts.palette import Palette
+from sptrader_lab.charts.scripts import script
+
+#: Profit labels are shown while at most this many exits are in view.
+MOST_LABELS: Final = 30
+_SIDES: Final = {1: "long", -1: "short"}
+
+
+def trade_columns(trades: Marks, which: Bars, axis: BarAxis, window: Window, text: PriceText) -> dict[str, Any]:
+    """Return the columns of the trades' source: places, levels, and facts already written out."""
+    chosen = Marks(*(values[which] for values in trades))
+    entry, exit_ = axis.place(chosen.entry_bar), axis.place(chosen.exit_bar)
+    half = axis.body(window) / 2 / window.per
+    if len(window.low):
+        row = window.row_of(chosen.entry_bar)
+        anchor = np.where(chosen.side > 0, window.low[row], window.high[row])
+    else:
+        anchor = chosen.entry_price
+    return {
+        "entry": entry,
+        "exit": exit_,
+        "from": entry - half,
+        "to": exit_ + half,
+        "entry_price": chosen.entry_price,
+        "exit_price": chosen.exit_price,
+        "anchor": anchor,
+        "stop": chosen.stop,
+        "target": chosen.target,
+        "won": (chosen.pnl > 0).astype(np.float64),
+        "lift": np.where(chosen.pnl > 0, -11.0, 11.0),
+        "baseline": ["bottom" if pnl > 0 else "top" for pnl in chosen.pnl],
+        "side": [_SIDES[int(side)] for side in chosen.side],
+        "state": ["closed" if closed else "open" for closed in chosen.closed],
+        "ambiguous": ["yes" if doubt else "no" for doubt in chosen.ambiguous],
+        "label": [
+            signed(pnl) + ("" if closed else " open") for pnl, closed in zip(chosen.pnl, chosen.closed, strict=True)
+        ],
+        **_facts(chosen, text),
+    }
+
+
+def _facts(chosen: Marks, text: PriceText) -> dict[str, list[str]]:
+    move = chosen.side * (chosen.exit_price - chosen.entry_price)
+    levels = zip(chosen.stop, chosen.target, strict=True)
+    doubt = "stop and target were both in reach of one candle"
+    return {
+        "head": [f"Trade {id} · {_SIDES[int(side)]}" for id, side in zip(chosen.id, chosen.side, strict=True)],
+        "entered": [
+            f"{when} at {text.price(price)}"
+            for when, price in zip(instants(chosen.entry_time), chosen.entry_price, strict=True)
+        ],
+        "exited": [
+            f"{when} at {text.price(price)}"
+            for when, price in zip(instants(chosen.exit_time), chosen.exit_price, strict=True)
+        ],
+        "levels": [f"{text.price(stop)} / {text.price(target)}" for stop, target in levels],
+        "held": [plain(bars, 0) for bars in chosen.exit_bar - chosen.entry_bar + 1],
+        "size": [plain(quantity) for quantity in chosen.quantity],
+        "profit": [signed(pnl) for pnl in chosen.pnl],
+        "move": [text.move(each) for each in move],
+        "why": [
+            reason.replace("_", " ") + (f" ({doubt})" if ambiguous else "")
+            for reason, ambiguous in zip(chosen.reason.tolist(), chosen.ambiguous, strict=True)
+        ],
+    }
+
+
+def add_trades(
+    fig: figure, source: ColumnDataSource, colours: Palette, view: Range1d, currency: str
+) -> list[LegendItem]:
+    """Draw the trades of `source` on `fig`; return what the legend says about them."""
+    outcome = _by_outcome(colours)
+    everyone = {"source": source}
+    levels = [
+        fig.segment(
+            "from", level, "to", level, color=colour, line_dash=[5, 3], line_width=1.2, line_alpha=0.85, **everyone
+        )
+        for level, colour in (("stop", colours.stop), ("target", colours.target))
+    ]
+    fig.segment("entry", "entry_price", "exit", "exit_price", line_color=outcome, line_width=2, **everyone)
+    arrows = {
+        side: _arrows(fig, source, side, colour) for side, colour in (("long", colours.profit), ("short", colours.loss))
+    }
+    closed = CDSView(filter=GroupFilter(column_name="state", group="closed"))
+    crosses = fig.scatter(
+        "exit", "exit_price", marker="x", size=10, line_color=outcome, line_width=2.4, view=closed, **everyone
+    )
+    doubtful = CDSView(filter=GroupFilter(column_name="ambiguous", group="yes"))
+    rings = fig.scatter(
+        "exit",
+        "exit_price",
+        size=17,
+        fill_color=None,
+        line_color=colours.warning,
+        line_width=2,
+        view=doubtful,
+        **everyone,
+    )
+    _add_labels(fig, source, outcome, colours, view)
+    fig.add_tools(_trade_hover([*arrows.values(), crosses], currency))
+    keys = {
+        "long entry": (_key(fig, "triangle", colours.profit), [arrows["long"]]),
+        "short entry": (_key(fig, "inverted_triangle", colours.loss), [arrows["short"]]),
+        "exit": (_key(fig, "x", colours.ink), [crosses]),
+        "stop": (levels[0], []),
+        "target": (levels[1], []),
+    }
+    if "yes" in source.data["ambiguous"]:
+        keys["ambiguous"] = (_key(fig, "circle", colours.warning), [rings])
+    return [LegendItem(label=label, renderers=[first, *rest]) for label, (first, rest) in keys.items()]
+
+
+def _by_outcome(colours: Palette) -> Any:
+    return field("won", LinearColorMapper(palette=[colours.loss, colours.profit], low=0, high=1))
+
+
+def _arrows(fig: figure, source: ColumnDataSource, side: str, colour: str) -> GlyphRenderer[Any]:
+    shape = "arrow_up" if side == "long" else "arrow_down"
+    return fig.scatter(
+        "entry",
+        "anchor",
+        marker=f"@{side}",
+        defs={f"@{side}": CustomJS(code=script(shape))},
+        size=26,
+        fill_color=colour,
+        line_color=None,
+        source=source,
+        view=CDSView(filter=GroupFilter(column_name="side", group=side)),
+    )
+
+
+def _key(fig: figure, marker: str, colour: str) -> GlyphRenderer[Any]:
+    """Return a mark outside of everything, whose shape the legend borrows (it can't draw the arrows)."""
+    hollow = marker in {"x", "circle"}
+    fill = None if hollow else colour
+    return fig.scatter(
+        [np.nan], [np.nan], marker=marker, size=9, fill_color=fill, line_color=colour, line_width=2 if hollow else 1
+    )
+
+
+def _add_labels(fig: figure, source: ColumnDataSource, outcome: Any, colours: Palette, view: Range1d) -> None:
+    labels = fig.text(
+        "exit",
+        "exit_price",
+        text="label",
+        y_offset="lift",
+        text_baseline="baseline",
+        text_align="center",
+        text_color=outcome,
+        text_font=value(FONT),
+        text_font_size="11px",
+        text_font_style="bold",
+        background_fill_color=colours.paper,
+        background_fill_alpha=0.75,
+        padding=2,
+        border_radius=3,
+        source=source,
+    )
+    seen = sum(view.start <= place <= view.end for place in source.data["exit"])
+    labels.visible = seen <= MOST_LABELS
+    args = {"trades": source, "labels": labels, "view": view, "most": MOST_LABELS}
+    follow = CustomJS(args=args, code=script("profits"))
+    view.js_on_change("start", follow)
+    view.js_on_change("end", follow)
+    source.js_on_change("data", follow)
+
+
+def _trade_hover(renderers: list[GlyphRenderer[Any]], currency: str) -> Any:
+    facts = [
+        ("entry", "@entered"),
+        ("exit", "@exited"),
+        (f"profit ({currency})", "<b>@profit</b>"),
+        ("move", "@move"),
+        ("quantity", "@size"),
+        ("stop / target", "@levels"),
+        ("held, bars", "@held"),
+        ("closed by", "@why"),
+    ]
+    return hover(facts, renderers=renderers, title="@head", mode="mouse", limit=3)

@@ -1,0 +1,65 @@
+"""`sptrader-lab strategy`: check strategy files."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import Any
+
+from sptrader_lab.cli.common import emit, json_option
+from sptrader_lab.errors import InputError, Problem, StrategyError
+
+
+def add(subparsers: Any) -> None:
+    """Add the group `strategy` and its command `check`."""
+    group = subparsers.add_parser("strategy", help="check strategy files")
+    commands = group.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    check = commands.add_parser("check", help="list every problem of strategy files; exit code 1 when there is one")
+    check.add_argument("files", nargs="+", metavar="FILE", help="strategy YAML files")
+    json_option(check)
+    check.set_defaults(run=check_files)
+
+
+def check_files(args: argparse.Namespace) -> int:
+    """Check every file; return 1 when one has a problem."""
+    reports = [report(file) for file in args.files]
+    emit(args, reports, lambda: "\n".join(map(_text, reports)))
+    return 0 if all(each["ok"] for each in reports) else 1
+
+
+def report(file: str) -> dict[str, Any]:
+    """Return what loading one file shows: its name, parameters, warnings, problems."""
+    from sptrader_lab.strategy.load import load_strategy
+
+    try:
+        strategy = load_strategy(file)
+    except StrategyError as error:
+        return {"file": file, "ok": False, "warnings": [], "problems": _listed(error.problems)}
+    except InputError as error:
+        return {"file": file, "ok": False, "warnings": [], "problems": _listed([Problem(str(error))])}
+    return {
+        "file": file,
+        "ok": True,
+        "name": strategy.name,
+        "sha256": strategy.sha256,
+        "parameters": strategy.parameters,
+        "referenced_parameters": list(strategy.referenced_parameters),
+        "warnings": _listed(strategy.warnings),
+        "problems": [],
+    }
+
+
+def _listed(problems: Any) -> list[dict[str, Any]]:
+    return [{**asdict(problem), "text": str(problem)} for problem in problems]
+
+
+def _text(found: dict[str, Any]) -> str:
+    if not found["ok"]:
+        count = len(found["problems"])
+        head = f"{found['file']}: {count} problem{'s' if count != 1 else ''}"
+    else:
+        swept = ", ".join(found["referenced_parameters"]) or "none"
+        head = f"{found['file']}: ok ({found['name']}; parameters in use: {swept})"
+    lines = [f"  warning: {each['text']}" for each in found["warnings"]]
+    lines += [f"  {each['text']}" for each in found["problems"]]
+    return "\n".join([head, *lines])

@@ -1,0 +1,96 @@
+"""What the kernel reads (Market, Legs) and what it keeps (Book, Journal): arrays grouped by name.
+
+A *leg* is one strategy on one symbol. Legs are sorted by (strategy, symbol); every loop over them is therefore in the
+order of S5. Leg `k` owns `positions[first[k] : first[k] + count[k]]` and
+`waiting[first[k] : first[k] + waiting_count[k]]`, oldest first.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Records = np.recarray[Any, Any]
+
+# Bits of `Legs.flags`.
+ENTER_LONG: Final = 1
+ENTER_SHORT: Final = 2
+EXIT_LONG: Final = 4
+EXIT_SHORT: Final = 8
+
+
+class Market(NamedTuple):
+    """Candles of all symbols, one behind the other: symbol `s` owns rows `first[s]` .. `last[s] - 1`.
+
+    The run begins at row `begin[s]`; earlier rows are warm-up.
+    """
+
+    time: NDArray[np.int64]
+    close_time: NDArray[np.int64]
+    open: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    close: NDArray[np.float64]
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    begin: NDArray[np.int64]
+    contracts: Records
+    day_ends: NDArray[np.int64]
+
+
+class Legs(NamedTuple):
+    """Decisions of all legs, one behind the other: bar `i` of leg `k` is row `offset[k] + i`.
+
+    The ATR columns are empty where no leg uses one.
+    """
+
+    strategy: NDArray[np.int64]
+    symbol: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    flags: NDArray[np.uint8]
+    blocked: NDArray[np.uint8]
+    stop_atr: NDArray[np.float64]
+    target_atr: NDArray[np.float64]
+    trail_atr: NDArray[np.float64]
+    size_atr: NDArray[np.float64]
+
+
+class Book(NamedTuple):
+    """Everything that one instant hands to the next.
+
+    `row[s]` is the next row of symbol `s`; `due[s]` says whether it has a candle at this instant; `mark[s]` is its last
+    known price.
+    """
+
+    account: Records
+    positions: Records
+    waiting: Records
+    first: NDArray[np.int64]
+    count: NDArray[np.int64]
+    waiting_count: NDArray[np.int64]
+    row: NDArray[np.int64]
+    due: NDArray[np.bool_]
+    mark: NDArray[np.float64]
+
+
+class Journal(NamedTuple):
+    """What happened, appended in order; `used` counts orders, fills, trades, refusals and steps written so far."""
+
+    orders: Records
+    fills: Records
+    trades: Records
+    refusals: Records
+    time: NDArray[np.int64]
+    equity: NDArray[np.float64]
+    exposure: NDArray[np.float64]
+    used: NDArray[np.int64]
+
+
+# Positions in `Journal.used`.
+ORDERS: Final = 0
+FILLS: Final = 1
+TRADES: Final = 2
+REFUSALS: Final = 3
+STEPS: Final = 4

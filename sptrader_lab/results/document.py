@@ -1,0 +1,169 @@
+"""A result as text, as JSON-able data and as CSV files."""
+
+from __future__ import annotations
+
+import csv
+import html
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from sptrader_lab.results.metrics import METRICS, Number
+from sptrader_lab.types.calendar import SECOND
+
+if TYPE_CHECKING:
+    from sptrader_lab.results.result import Result
+
+HEADLINES: Final = (
+    "total_return",
+    "buy_and_hold_return",
+    "cagr",
+    "sharpe_ratio",
+    "sortino_ratio",
+    "max_drawdown",
+    "volatility",
+    "exposure",
+    "total_trades",
+    "win_rate",
+    "profit_factor",
+    "expectancy",
+    "total_costs",
+)
+
+
+def plain(value: Any) -> Any:
+    """Return `value` in types that JSON knows: arrays and tuples as lists, NaN as None, infinities as ``"inf"``."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
+    if isinstance(value, (np.generic, np.ndarray)):
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None if math.isnan(value) else str(value)
+    if value is None or isinstance(value, (str, int, bool)):
+        return value
+    return str(value)
+
+
+def number(name: str, value: Number) -> str:
+    """Return a metric as a person reads it: a fraction as percent, money with separators, NaN as a dash."""
+    unit = METRICS[name].unit
+    if math.isnan(value):
+        return "-"
+    if unit == "fraction":
+        return f"{100 * value:.2f} %"
+    if unit == "count":
+        return f"{value:,.0f}"
+    return f"{value:,.2f}" if unit in {"money", "ratio"} else f"{value:,.1f} {unit}"
+
+
+def rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a frame's rows as JSON-able dicts, times in ISO-8601."""
+    texts = {name: _plain_column(table[name]) for name in table.columns}
+    return [dict(zip(texts, values, strict=True)) for values in zip(*texts.values(), strict=True)]
+
+
+def _plain_column(column: pd.Series[Any]) -> list[Any]:
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        stamps = column.dt.tz_localize(None).to_numpy()
+        whole = bool((stamps.astype(np.int64) % SECOND == 0).all())
+        return [f"{text}+00:00" for text in np.datetime_as_string(stamps, unit="s" if whole else "ns")]
+    values = column.tolist()
+    return values if column.dtype.kind != "f" else [plain(value) for value in values]
+
+
+def describe(result: Result) -> str:
+    """Return the text summary that the command line prints."""
+    metrics = result.metrics
+    width = max(map(len, HEADLINES))
+    lines = [title(result), ""]
+    money = f"{number('start_capital', metrics['start_capital'])} -> {number('end_capital', metrics['end_capital'])}"
+    lines += [f"  {'capital':{width}}  {money} {result.currency}"]
+    lines += [f"  {name:{width}}  {number(name, metrics[name])}" for name in HEADLINES]
+    lines += ["", *notes(result)]
+    lines += [f"run {result.run_id[:12]}, digest {result.digest[:12]}"]
+    return "\n".join(lines)
+
+
+def title(result: Result) -> str:
+    """Return what ran on what, from when to when."""
+    what = ", ".join(dict.fromkeys(f"{one.symbol} {one.timeframe} ({one.source})" for one in result.candles))
+    head = f"{', '.join(dict.fromkeys(result.strategies))} on {what}"
+    if not len(result.outcome.time):
+        return f"{head}, no steps"
+    first, last = result.outcome.time[[0, -1]].view("datetime64[ns]").astype("datetime64[m]")
+    return f"{head}, {len(result.outcome.time):,} steps, {first} .. {last} UTC"
+
+
+def notes(result: Result) -> list[str]:
+    """Return what a reader must know beside the numbers: ambiguity, refusals, open positions, checks, warnings."""
+    found = []
+    if result.ambiguous_trades and result.profit_band_known:
+        low, high = (f"{value:,.2f}" for value in result.profit_band)
+        found.append(f"ambiguous trades: {result.ambiguous_trades}, the profit lies between {low} and {high}")
+    elif result.ambiguous_trades:
+        found.append(f"ambiguous trades: {result.ambiguous_trades}, `profit_band` says what they could change")
+    if result.refusal_counts:
+        counts = ", ".join(f"{reason} {count}" for reason, count in result.refusal_counts.items())
+        found.append(f"refused entries: {counts}")
+    if len(result.outcome.positions):
+        found.append(f"positions open at the end: {len(result.outcome.positions)}, marked at the last close")
+    if result.lookahead:
+        found.append(f"look-ahead: {result.lookahead}")
+    return found + [f"warning: {text}" for text in result.warnings]
+
+
+def to_html(result: Result) -> str:
+    """Return the headline metrics as a small table, for a cell without a chart."""
+    names = ("end_capital", *HEADLINES)
+    cells = [f"<tr><th>{name}</th><td>{number(name, result.metrics[name])}</td></tr>" for name in names]
+    remarks = "".join(f"<div>{html.escape(text)}</div>" for text in notes(result))
+    return f"<b>{html.escape(title(result))}</b><table>{''.join(cells)}</table>{remarks}"
+
+
+def to_dict(result: Result) -> dict[str, Any]:
+    """Return the result as JSON-able data; undefined numbers are None."""
+    daily = result.daily_returns
+    small: dict[str, Any] = plain(
+        {
+            **result.metrics,
+            "metrics": result.metrics,
+            "final_portfolio": result.final_portfolio,
+            "daily_returns": dict(zip(_days(daily), daily.tolist(), strict=True)),
+            "refusals": result.refusal_counts,
+            "profit_band": result.profit_band if result.profit_band_known else None,
+            "strategies": result.strategies,
+            "symbols": result.symbols,
+            "currency": result.currency,
+            "lookahead": result.lookahead,
+            "warnings": result.warnings,
+            "seconds": result.seconds,
+            "run_id": result.run_id,
+            "digest": result.digest,
+        }
+    )
+    return {**small, "completed_trades": rows(result.trades), "open_positions": rows(result.positions)}
+
+
+def _days(daily: pd.Series[float]) -> list[str]:
+    return [str(day) for day in pd.DatetimeIndex(daily.index).to_numpy().astype("datetime64[D]")]
+
+
+def to_csv(result: Result, folder: str | Path) -> Path:
+    """Write trades, orders, fills, equity and metrics as CSV; floats read back exactly, times are ISO-8601 UTC."""
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    for name in ("trades", "orders", "fills"):
+        getattr(result, name).to_csv(target / f"{name}.csv", index=False)
+    curves = pd.DataFrame({"equity": result.equity, "drawdown": result.drawdown, "exposure": result.exposure})
+    curves.to_csv(target / "equity.csv")
+    with (target / "metrics.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("name", "value", "unit"))
+        writer.writerows((name, value, METRICS[name].unit) for name, value in result.metrics.items())
+    return target

@@ -1,0 +1,347 @@
+"""Result: what a run left, as tables, series, numbers and files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic, TypeVar, cast
+
+import numpy as np
+import pandas as pd
+
+from sptrader_lab.errors import RunError
+from sptrader_lab.results import document, faces, frames, ratios
+from sptrader_lab.results.metrics import METRICS, DayMarks, Facts, Number, compute_metrics, day_marks
+from sptrader_lab.types.calendar import DayEnd, trading_dates
+from sptrader_lab.types.candles import Candles
+from sptrader_lab.types.instruments import Instrument, instrument
+from sptrader_lab.types.outcome import Outcome
+from sptrader_lab.types.reasons import REASONS
+from sptrader_lab.types.signals import Overlay, SignalEvents
+
+N = TypeVar("N", int, float)
+
+
+class Headline(Generic[N]):
+    """A metric that a result also offers as an attribute."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+        self.__doc__ = f"{METRICS[name].meaning} ({METRICS[name].unit})."
+
+    def __get__(self, result: Result | None, owner: type) -> N:
+        return cast("N", self if result is None else result.metrics[self._name])  # on the class: for help()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Result:
+    """What one run left behind; frames and numbers are made when first asked for, then kept.
+
+    Attributes
+    ----------
+    outcome : Outcome
+        The kernel's records and series, as they are.
+    candles : tuple of Candles
+        One per symbol, in the order in which records name symbols.
+    strategies : tuple of str
+        Names, in the order in which records name strategies.
+    capital : float
+        Equity before the first step, in `currency`.
+    days_per_year : int
+        252, or 365 for what trades every day (S16).
+    day_end : DayEnd
+        When a trading day ends (S4).
+    manifest : mapping
+        Every resolved input, JSON-able; `run_id` is its SHA-256.
+    sources : mapping of str to str
+        File name -> text of the strategy and the components, so that a saved run can be run again.
+    signal_events : tuple of SignalEvents
+        What the signal components said; `signals` is their table.
+    overlays : mapping of str to tuple of Overlay
+        Indicator columns worth drawing, by symbol.
+    lookahead : str
+        What the look-ahead check covered (S2).
+    seconds : mapping of str to float
+        Time that each part of the run took.
+    band : callable or None
+        Runs the same under the other intrabar rules and returns the lowest and highest total profit (S7).
+    instruments : tuple of Instrument
+        One per candles; from the symbols unless given.
+    """
+
+    outcome: Outcome
+    candles: tuple[Candles, ...]
+    strategies: tuple[str, ...]
+    capital: float
+    currency: str
+    days_per_year: int
+    day_end: DayEnd
+    manifest: Mapping[str, Any]
+    sources: Mapping[str, str] = field(default_factory=dict)
+    signal_events: tuple[SignalEvents, ...] = ()
+    overlays: Mapping[str, tuple[Overlay, ...]] = field(default_factory=dict)
+    lookahead: str = ""
+    warnings: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    band: Callable[[], tuple[float, float]] | None = None
+    instruments: tuple[Instrument, ...] = ()
+
+    total_trades = Headline[int]()
+    winning_trades = Headline[int]()
+    losing_trades = Headline[int]()
+    ambiguous_trades = Headline[int]()
+    signals_generated = Headline[int]()
+    order_decisions = Headline[int]()
+    executed_orders = Headline[int]()
+    start_capital = Headline[float]()
+    end_capital = Headline[float]()
+    total_pnl = Headline[float]()
+    max_drawdown = Headline[float]()
+    sharpe_ratio = Headline[float]()
+
+    def __post_init__(self) -> None:
+        known = self.instruments or tuple(instrument(one.symbol) for one in self.candles)
+        object.__setattr__(self, "instruments", known)
+        object.__setattr__(self, "capital", float(self.capital))
+        object.__setattr__(self, "manifest", document.plain(self.manifest))
+
+    # -- what it is
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """One per candles, in the order in which records name symbols."""
+        return tuple(one.symbol for one in self.candles)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over orders, fills and equity (S18): equal digests mean equal bytes."""
+        return self.outcome.digest
+
+    @cached_property
+    def run_id(self) -> str:
+        """SHA-256 of the manifest; the first 12 characters are enough to find a saved run."""
+        text = json.dumps(self.manifest, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    # -- tables
+
+    @cached_property
+    def trades(self) -> pd.DataFrame:
+        """Closed trades in the order of their exits."""
+        return frames.trades_frame(self.outcome.trades, self._names)
+
+    @cached_property
+    def orders(self) -> pd.DataFrame:
+        """Orders as they were decided, and what became of them."""
+        return frames.orders_frame(self.outcome.orders, self._names)
+
+    @cached_property
+    def fills(self) -> pd.DataFrame:
+        """Fills in the order in which they happened."""
+        return frames.fills_frame(self.outcome.fills, self._names)
+
+    @cached_property
+    def refusals(self) -> pd.DataFrame:
+        """Entries that were wanted and not made, each with its reason."""
+        return frames.refusals_frame(self.outcome.refusals, self._names)
+
+    @cached_property
+    def positions(self) -> pd.DataFrame:
+        """Positions open at the end, marked at the last close."""
+        ends = frames.Ends(
+            close=np.array([one.close[-1] if len(one) else np.nan for one in self.candles]),
+            bars=np.array([len(one) for one in self.candles], dtype=np.int64),
+            time=int(self.outcome.time[-1]) if len(self.outcome.time) else 0,
+        )
+        return frames.positions_frame(self.outcome.positions, self._names, ends)
+
+    @cached_property
+    def signals(self) -> pd.DataFrame:
+        """Signal events at the instant at which each is known, one column per output."""
+        closes = [one.close_time for one in self.candles]
+        return frames.signals_frame(self.signal_events, self._names, closes)
+
+    # -- series
+
+    @cached_property
+    def equity(self) -> pd.Series[float]:
+        """Account money at each closing instant, open positions marked."""
+        return pd.Series(np.array(self.outcome.equity), index=self._instants, name="equity")
+
+    @cached_property
+    def drawdown(self) -> pd.Series[float]:
+        """Fraction under the high-water mark, which starts at the capital, at each closing instant; 0 at a new high."""
+        under = ratios.drawdowns(self.outcome.equity, self.capital)
+        return pd.Series(under, index=self._instants, name="drawdown")
+
+    @cached_property
+    def exposure(self) -> pd.Series[float]:
+        """Gross open notional in account money at each closing instant."""
+        return pd.Series(np.array(self.outcome.exposure), index=self._instants, name="exposure")
+
+    @cached_property
+    def daily_equity(self) -> pd.Series[float]:
+        """Equity at each trading day's last step, indexed by the date that names the day (S4)."""
+        days = trading_dates(self._marks.end, self.day_end).astype("datetime64[ns]")
+        return pd.Series(self.outcome.equity[self._marks.step], index=pd.DatetimeIndex(days, name="day"), name="equity")
+
+    @cached_property
+    def daily_returns(self) -> pd.Series[float]:
+        """Each trading day's change as a fraction; the first is against the capital (S16)."""
+        values = ratios.daily_returns(self.outcome.equity[self._marks.step], self.capital)
+        return pd.Series(values, index=self.daily_equity.index, name="return")
+
+    @cached_property
+    def monthly_returns(self) -> pd.DataFrame:
+        """Each month's change as a fraction: a row per year, columns 1 to 12 and `total` (the year's)."""
+        return frames.monthly_returns(self.daily_equity, self.capital)
+
+    # -- numbers
+
+    @cached_property
+    def metrics(self) -> dict[str, Number]:
+        """Every metric by name (`results.metrics.METRICS` holds units and meanings); undefined is NaN."""
+        facts = Facts(
+            capital=self.capital,
+            start=self._start,
+            days_per_year=self.days_per_year,
+            day_end=self.day_end,
+            multipliers=tuple(one.multiplier for one in self.instruments),
+            signals=sum(len(events.bars) for events in self.signal_events),
+            buy_and_hold=self._buy_and_hold(),
+        )
+        return compute_metrics(self.outcome, facts)
+
+    @cached_property
+    def profit_band(self) -> tuple[float, float]:
+        """Lowest and highest total profit of the runs worst, best and default (S7).
+
+        Without an ambiguous trade the three are one, so nothing is run. Otherwise the first use runs them.
+
+        Raises
+        ------
+        RunError
+            When the runs can't be made here, which says what can.
+        """
+        if not self.ambiguous_trades:
+            return self.total_pnl, self.total_pnl
+        if self.band is None:
+            raise RunError(f"the profit band of run {self.run_id[:12]} was not kept; run it again to get it")
+        low, high = self.band()
+        return float(low), float(high)
+
+    @property
+    def profit_band_known(self) -> bool:
+        """Whether `profit_band` is there without running anything."""
+        return "profit_band" in self.__dict__ or not self.ambiguous_trades
+
+    @cached_property
+    def refusal_counts(self) -> dict[str, int]:
+        """Refused entries by reason, the most frequent first."""
+        counts = Counter(self.outcome.refusals["reason"].tolist())
+        ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        return {REASONS[code]: count for code, count in ordered}
+
+    @property
+    def final_portfolio(self) -> dict[str, Any]:
+        """The account at the end: cash, total_value, positions, daily_pnl, total_pnl, max_drawdown.
+
+        `daily_pnl` is the change of equity since the previous trading day's end.
+        """
+        equity = [self.capital, *self.outcome.equity[self._marks.step[-2:]].tolist()]
+        return {
+            "cash": float(self.outcome.account["cash"][0]),
+            "total_value": self.end_capital,
+            "positions": document.rows(self.positions),
+            "daily_pnl": equity[-1] - equity[-2] if len(equity) > 1 else 0.0,
+            "total_pnl": self.total_pnl,
+            "max_drawdown": self.max_drawdown,
+        }
+
+    @property
+    def completed_trades(self) -> list[dict[str, Any]]:
+        """Closed trades as JSON-able dicts, times in ISO-8601; `trades` is the table."""
+        return document.rows(self.trades)
+
+    # -- out of Python
+
+    def describe(self) -> str:
+        """Return a text summary: headline metrics, and what a reader must know beside them."""
+        return document.describe(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return metrics, trades, warnings and identity as JSON-able data; undefined numbers are None."""
+        return document.to_dict(self)
+
+    def to_csv(self, folder: str | Path) -> Path:
+        """Write trades.csv, orders.csv, fills.csv, equity.csv and metrics.csv into `folder`; floats read back exactly."""
+        return document.to_csv(self, folder)
+
+    def save(self, folder: str | Path = "data/runs") -> str:
+        """Keep this run in `folder` and return its run id; saving it twice changes nothing."""
+        from sptrader_lab.results.saved import save
+
+        return save(self, folder)
+
+    # -- faces
+
+    def plot(self, **options: Any) -> Any:
+        """Return the run's chart: candles, indicators, trades, equity and drawdown."""
+        return faces.face("plot")(self, **options)
+
+    def report(self, path: str | Path, **options: Any) -> Path:
+        """Write a self-contained HTML report that opens offline, and return its path."""
+        faces.face("report")(self, path, **options)
+        return Path(path)
+
+    def _repr_mimebundle_(self, **kinds: Any) -> Any:
+        show = faces.registered("show")
+        shown = show(self) if show else None
+        if shown is None or isinstance(shown, Mapping):
+            return shown or {}
+        return shown._repr_mimebundle_(**kinds)
+
+    def _repr_html_(self) -> str:
+        return document.to_html(self)
+
+    def __repr__(self) -> str:
+        trades, change = self.total_trades, document.number("total_return", self.metrics["total_return"])
+        return f"<Result {document.title(self)}: {trades} trades, {change}>"
+
+    # -- within
+
+    @cached_property
+    def _names(self) -> frames.Names:
+        multipliers = np.array([one.multiplier for one in self.instruments], dtype=np.float64)
+        return frames.Names(self.strategies, self.symbols, multipliers)
+
+    @cached_property
+    def _instants(self) -> pd.DatetimeIndex:
+        return frames.utc(self.outcome.time, "time")
+
+    @cached_property
+    def _marks(self) -> DayMarks:
+        return day_marks(self.outcome.time, self.day_end)
+
+    @cached_property
+    def _first_bars(self) -> tuple[int, ...]:
+        """The bar of each candles that the first step closes, or the next one after it; warm-up lies before."""
+        first = int(self.outcome.time[0]) if len(self.outcome.time) else 0
+        return tuple(int(np.searchsorted(one.close_time, first)) for one in self.candles)
+
+    @property
+    def _start(self) -> int:
+        opens = [int(one.time[bar]) for one, bar in zip(self.candles, self._first_bars, strict=True) if bar < len(one)]
+        return min(opens, default=0)
+
+    def _buy_and_hold(self) -> float:
+        if len(set(self.symbols)) != 1 or not len(self.outcome.time):
+            return math.nan
+        candles, bar = self.candles[0], self._first_bars[0]
+        return float(candles.close[-1] / candles.open[bar]) - 1.0 if bar < len(candles) else math.nan

@@ -1,0 +1,104 @@
+"""Bind: every name in a strategy meets the component it stands for, or becomes a problem with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sptrader_lab.components.library import Library
+from sptrader_lab.errors import Problem
+from sptrader_lab.strategy.bind_conditions import bind_condition
+from sptrader_lab.strategy.bind_signals import SignalBinder
+from sptrader_lab.strategy.binder import Binder, Call
+from sptrader_lab.strategy.source import Mapped, Problems
+from sptrader_lab.strategy.strategy import Strategy
+from sptrader_lab.strategy.tree import Condition
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A strategy whose names are all known.
+
+    Attributes
+    ----------
+    calls : tuple of Call
+        Each distinct (component, parameters, inputs) once, after everything it depends on.
+    rules : dict
+        Condition by ``entry_long``, ``entry_short``, ``exit_long``, ``exit_short``; names are columns now.
+    signals : dict
+        Call by the name of each signal that a condition uses.
+    columns : tuple of str
+        Every column that a condition reads.
+    distances : dict
+        Column of the ATR by ``stop``, ``target``, ``trail``, ``size``.
+    """
+
+    calls: tuple[Call, ...]
+    rules: dict[str, Condition]
+    signals: dict[str, Call]
+    columns: tuple[str, ...]
+    distances: dict[str, str]
+    warnings: tuple[Problem, ...]
+
+
+def bind(strategy: Strategy, library: Library, tree: Mapped, problems: Problems) -> Bound:
+    """Find every component that a strategy names and check parameters, inputs, outputs and labels."""
+    binder = Binder(strategy, library, tree, problems)
+    signals = SignalBinder(binder)
+    for kind in ("indicators", "signals"):
+        for place, name in enumerate(getattr(strategy.dependencies, kind)):
+            binder.find(name, binder.line("dependencies", kind, place), kind.removesuffix("s"))
+    for name in strategy.indicators:
+        binder.declared(("indicators", name))
+    for name in strategy.signal_config:
+        signals.signal(name, binder.line("signal_config", name))
+    rules: dict[str, Condition] = {}
+    for action in ("entry", "exit"):
+        for side in ("long", "short"):
+            rule = getattr(getattr(strategy, action), side)
+            bound = None if rule is None else bind_condition(rule, binder, signals)
+            if bound is not None:
+                rules[f"{action}_{side}"] = bound
+    distances = _distances(strategy, binder)
+    used = {name: call for name, call in signals.bound.items() if name in signals.used}
+    roots = {*binder.used, *distances.values(), *(call.key for call in used.values())}
+    return Bound(
+        _needed(binder.calls, roots), rules, used, tuple(sorted(binder.used)), distances, tuple(binder.warnings)
+    )
+
+
+def _distances(strategy: Strategy, binder: Binder) -> dict[str, str]:
+    """Return the ATR column of every level and of the size that is counted in ATR."""
+    levels: dict[str, Any] = {
+        "stop": strategy.stop_loss,
+        "target": strategy.take_profit,
+        "trail": strategy.trailing_stop,
+        "size": strategy.size,
+    }
+    found: dict[str, str] = {}
+    if strategy.size.type == "risk" and strategy.stop_loss is None:
+        line = binder.line("entry", "size")
+        binder.problems.add(
+            line, "size of type 'risk' without a stop_loss", "the distance to the stop decides how much"
+        )
+    for name, level in levels.items():
+        if level is None or level.type not in ("atr", "volatility"):
+            continue
+        line = binder.line("entry", "size") if name == "size" else binder.line("exit")
+        spec = binder.find("atr", line, "indicator")
+        call = binder.component(spec, {"period": level.period}, line) if spec else None
+        if call is not None:
+            found[name] = call.key
+    return found
+
+
+def _needed(calls: Mapping[str, Call], roots: set[str]) -> tuple[Call, ...]:
+    """Return the calls that `roots` depend on, in their order."""
+    wanted = set(roots)
+    kept: list[Call] = []
+    for call in reversed(list(calls.values())):  # a call comes after everything it depends on
+        if call.key in wanted or any(call.column(output.name) in wanted for output in call.spec.outputs):
+            wanted.update(call.inputs)
+            kept.append(call)
+    return tuple(reversed(kept))

@@ -1,0 +1,1 @@
+"""Schema: the sections of a strategy as frozen, typed models that refuse unknown keys."""

@@ -1,0 +1,313 @@
+"""What must hold for every run of the engine, whatever the candles, decisions and rules (S2, S7, S9, S11, S13, S15, S17)."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import oracle
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from oracle_bridge import Case, ask_engine, run_engine
+from oracle_cases import random_case
+
+ROOT = Path(__file__).resolve().parent.parent
+MIRROR = 4096.0
+
+quick = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def cases(most_hours: int = 14, most_symbols: int = 2) -> st.SearchStrategy[Case]:
+    randoms = st.randoms(use_true_random=False)
+    return st.builds(random_case, randoms, most_hours=st.just(most_hours), most_symbols=st.just(most_symbols))
+
+
+def near(a: float, b: float, scale: float) -> bool:
+    return abs(a - b) <= 1e-9 * max(abs(a), abs(b), abs(scale))
+
+
+def until(case: Case, instant: int) -> Case:
+    """Return the case as it was known before `instant`: candles that open later never existed."""
+    counts = [sum(bar.time < instant for bar in bars) for bars in case.bars]
+
+    def cut(leg: oracle.Leg) -> oracle.Leg:
+        count = counts[leg.symbol]
+        columns = {name: column[:count] for name, column in vars(leg).items() if isinstance(column, list)}
+        return replace(leg, **columns)
+
+    bars = [bars[:count] for bars, count in zip(case.bars, counts, strict=True)]
+    return replace(case, bars=bars, legs=[cut(leg) for leg in case.legs])
+
+
+# --- S15: money -------------------------------------------------------------------------------------------------------
+
+
+@quick
+@given(cases(most_hours=20, most_symbols=3))
+def test_s15_every_change_of_equity_is_profit_on_what_was_held_less_costs(case):
+    outcome = ask_engine(case)
+    fills = list(outcome.fills)
+    held = [0.0] * len(case.bars)
+    last = [0.0] * len(case.bars)
+    by_time = [{bar.time: bar for bar in bars} for bars in case.bars]
+    instants = sorted({bar.time for bars in case.bars for bar in bars if bar.time >= (case.start or 0)})
+    equity = case.capital
+    for instant, marked in zip(instants, outcome.equity, strict=True):
+        gross = costs = 0.0
+        for symbol, bars in enumerate(by_time):
+            if instant in bars:
+                gross += held[symbol] * (bars[instant].close - last[symbol]) * case.contracts[symbol].multiplier
+                last[symbol] = bars[instant].close
+        while fills and fills[0].time == instant:
+            fill = fills.pop(0)
+            bought = fill.side * fill.quantity
+            gross += bought * (last[fill.symbol] - fill.price) * case.contracts[fill.symbol].multiplier
+            costs += fill.commission
+            held[fill.symbol] += bought
+        assert near(marked - equity, gross - costs, max(abs(equity), abs(marked)))
+        equity = marked
+    assert not fills
+
+
+@quick
+@given(cases(most_hours=20, most_symbols=3))
+def test_s15_closed_and_open_profits_add_up_to_the_change_of_equity(case):
+    outcome = ask_engine(case)
+    total = sum(trade.pnl for trade in outcome.trades)
+    for position in outcome.positions:
+        close = case.bars[position.symbol][-1].close
+        multiplier = case.contracts[position.symbol].multiplier
+        total += position.side * position.quantity * multiplier * (close - position.entry_price)
+        total -= next(
+            fill.commission
+            for fill in outcome.fills
+            if (fill.strategy, fill.symbol, fill.bar, fill.side, fill.reason)
+            == (position.strategy, position.symbol, position.entry_bar, position.side, "signal")
+        )
+    assert near(outcome.equity[-1] - case.capital if outcome.equity else 0.0, total, case.capital)
+
+
+@quick
+@given(cases(most_hours=20, most_symbols=1))
+def test_s11_exposure_at_an_entry_never_exceeds_equity(case):
+    case = replace(case, rules=[replace(rule, fill_close=False) for rule in case.rules])
+    multiplier = case.contracts[0].multiplier
+    cash, held = case.capital, []
+    for fill in ask_engine(case).fills:
+        opening = case.bars[0][fill.bar].open
+        leaves = next((entry for entry in held if entry[:3] == (fill.strategy, -fill.side, fill.quantity)), None)
+        cash -= fill.side * fill.quantity * fill.price * multiplier + fill.commission
+        if leaves and fill.reason != "signal":
+            held.remove(leaves)
+        elif leaves and fill.reason == "signal":
+            assume(False)  # an entry or a decided exit: the fill alone does not say which
+        else:
+            held.append((fill.strategy, fill.side, fill.quantity))
+            equity = cash + sum(side * quantity for _, side, quantity in held) * opening * multiplier
+            equity += fill.side * fill.quantity * (fill.price - opening) * multiplier  # its slippage is in its notional
+            exposure = sum(quantity for _, _, quantity in held[:-1]) * opening * multiplier
+            exposure += fill.quantity * fill.price * multiplier
+            assert exposure <= equity * (1 + 1e-8)
+
+
+# --- S6, S9: prices ---------------------------------------------------------------------------------------------------
+
+
+@quick
+@given(cases(most_symbols=3))
+def test_s6_s9_no_fill_lies_outside_its_bar_but_for_slippage(case):
+    outcome = ask_engine(case)
+    for fill in outcome.fills:
+        bar = case.bars[fill.symbol][fill.bar]
+        slippage = 0.0 if fill.reason == "take_profit" else case.rules[fill.strategy].slippage
+        raw = fill.price / (1 + fill.side * slippage)
+        assert bar.time == fill.time
+        assert bar.low * (1 - 1e-9) <= raw <= bar.high * (1 + 1e-9)
+
+
+@quick
+@given(cases(most_symbols=3))
+def test_s3_every_entry_fills_at_an_open_after_a_close_that_decided_it(case):
+    outcome = ask_engine(case)
+    legs = {(leg.strategy, leg.symbol): leg for leg in case.legs}
+    entries = [(t.strategy, t.symbol, t.side, t.entry_bar, t.entry_price) for t in outcome.trades]
+    entries += [(p.strategy, p.symbol, p.side, p.entry_bar, p.entry_price) for p in outcome.positions]
+    for strategy, symbol, side, bar, price in entries:
+        rules, leg = case.rules[strategy], legs[strategy, symbol]
+        decided = bar if rules.fill_close else bar - 1
+        raw = case.bars[symbol][bar].close if rules.fill_close else case.bars[symbol][bar].open
+        assert (leg.entry_long if side > 0 else leg.entry_short)[decided]
+        assert price == raw * (1 + side * rules.slippage)
+
+
+# --- S2: time ---------------------------------------------------------------------------------------------------------
+
+
+@quick
+@given(cases(), st.floats(0.1, 0.95))
+def test_s2_a_prefix_of_the_candles_gives_a_prefix_of_everything_that_happened(case, share):
+    instants = sorted({bar.time for bars in case.bars for bar in bars})
+    instant = instants[int(len(instants) * share)]
+    part = until(case, instant)
+    assume(all(part.bars))
+    whole, early = ask_engine(case), ask_engine(part)
+    for name in ("trades", "fills", "refusals", "time", "equity"):
+        before = getattr(early, name)
+        assert repr(before) == repr(getattr(whole, name)[: len(before)]), name
+    later = [row for name in ("fills", "trades") for row in getattr(whole, name)[len(getattr(early, name)) :]]
+    assert all(getattr(row, "exit_time", getattr(row, "time", 0)) >= instant for row in later)
+
+
+# --- S7: the worst and the best case ----------------------------------------------------------------------------------
+
+
+@quick
+@given(cases(most_hours=24))
+def test_s7_from_one_state_the_worst_case_is_never_better_and_the_difference_is_flagged(case):
+    worst, best = (
+        ask_engine(replace(case, rules=[replace(rule, intrabar=intrabar) for rule in case.rules]))
+        for intrabar in ("worst", "best")
+    )
+    pairs = zip(worst.trades, best.trades, strict=False)
+    first = next(((low, high) for low, high in pairs if repr(low) != repr(high)), None)
+    if first is None:
+        assert worst.equity == best.equity or len(worst.trades) != len(best.trades)
+        return
+    low, high = first
+    assert low.ambiguous
+    assert high.ambiguous
+    assert (low.entry_bar, low.exit_bar, low.quantity) == (high.entry_bar, high.exit_bar, high.quantity)
+    assert low.pnl <= high.pnl
+
+
+# --- S11: long and short ----------------------------------------------------------------------------------------------
+
+
+def mirrored(case: Case) -> Case:
+    """Turn prices upside down and long into short."""
+    bars = [
+        [
+            bar._replace(open=MIRROR - bar.open, high=MIRROR - bar.low, low=MIRROR - bar.high, close=MIRROR - bar.close)
+            for bar in bars
+        ]
+        for bars in case.bars
+    ]
+    legs = [
+        replace(leg, entry_long=leg.entry_short, entry_short=leg.entry_long, exit_long=leg.exit_short,
+                exit_short=leg.exit_long)
+        for leg in case.legs
+    ]  # fmt: skip
+    return replace(case, bars=bars, legs=legs)
+
+
+def for_the_mirror(case: Case) -> Case:
+    """Keep what is symmetric in price: distances, no costs, a quantity that ignores the price, prices far from zero."""
+    rules = [
+        replace(
+            rule, sizer="units", size=3.0, position_limit=oracle.INF, slippage=0.0, commission=0.0,
+            stop_fraction=0.0, target_fraction=0.0, trail_fraction=0.0,
+        )
+        for rule in case.rules
+    ]  # fmt: skip
+    bars = [
+        [bar._replace(**{name: round(getattr(bar, name) * 4) / 4 + 1024.0 for name in bar._fields[2:]}) for bar in bars]
+        for bars in case.bars
+    ]
+    legs = [
+        replace(leg, entry_short=[int(s and not b) for s, b in zip(leg.entry_short, leg.entry_long, strict=True)])
+        for leg in case.legs
+    ]  # at one close the long goes first, so both at once would not be symmetric
+    contracts = [contract._replace(minimum=0.0, tick=0.0, step=1.0) for contract in case.contracts]
+    return replace(case, bars=bars, legs=legs, rules=rules, contracts=contracts, capital=float(2**24))
+
+
+@quick
+@given(cases(most_hours=24))
+def test_s11_upside_down_prices_turn_longs_into_equal_shorts(case):
+    case = for_the_mirror(case)
+    plain, turned = ask_engine(case), ask_engine(mirrored(case))
+    assert [near(a, b, case.capital) for a, b in zip(plain.equity, turned.equity, strict=True)].count(False) == 0
+    assert len(plain.trades) == len(turned.trades)
+    for one, other in zip(plain.trades, turned.trades, strict=True):
+        words = ("strategy", "symbol", "reason", "ambiguous", "entry_bar", "exit_bar", "quantity")
+        assert [getattr(one, name) for name in words] == [getattr(other, name) for name in words]
+        assert one.side == -other.side
+        assert near(one.entry_price + other.entry_price, MIRROR, 0.0)
+        assert near(one.exit_price + other.exit_price, MIRROR, 0.0)
+
+
+# --- S13, S17: nothing else matters -----------------------------------------------------------------------------------
+
+
+@quick
+@given(cases(), st.randoms(use_true_random=False))
+def test_s13_the_order_in_which_legs_are_given_changes_no_byte(case, rng):
+    shuffled = list(case.legs)
+    rng.shuffle(shuffled)
+    assert run_engine(case).digest == run_engine(replace(case, legs=shuffled)).digest
+
+
+@quick
+@given(cases(most_symbols=1), cases(most_symbols=1))
+def test_s13_a_symbol_that_never_trades_changes_no_trade(case, other):
+    idle_bars = [bar for bar in other.bars[0] if bar.time in {mine.time for mine in case.bars[0]}]
+    assume(idle_bars)
+    with_idle = replace(
+        case, bars=[*case.bars, idle_bars], contracts=[*case.contracts, oracle.Contract()], legs=case.legs
+    )
+    alone, beside = run_engine(case), run_engine(with_idle)
+    assert alone.digest == beside.digest
+
+
+DIGESTS = """
+import random, sys
+sys.path.insert(0, "tests")
+from oracle_bridge import run_engine
+from oracle_cases import random_case
+for seed in range({first}, {last}):
+    print(run_engine(random_case(random.Random(seed), most_hours={hours})).digest)
+"""
+
+
+def digests_elsewhere(first: int, last: int, hours: int, **environment: str) -> list[str]:
+    """Return digests from a new process."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    ran = subprocess.run(
+        [sys.executable, "-c", DIGESTS.format(first=first, last=last, hours=hours)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.split()
+
+
+def digests_here(first: int, last: int, hours: int) -> list[str]:
+    return [run_engine(random_case(random.Random(seed), most_hours=hours)).digest for seed in range(first, last)]
+
+
+def test_s17_the_same_run_twice_gives_the_same_bytes():
+    assert digests_here(0, 60, 40) == digests_here(0, 60, 40)
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "1"])
+def test_s17_another_process_with_another_hash_seed_gives_the_same_bytes(hash_seed):
+    assert digests_elsewhere(0, 40, 40, PYTHONHASHSEED=hash_seed) == digests_here(0, 40, 40)
+
+
+def test_s17_interpreted_and_compiled_code_give_the_same_bytes():
+    assert digests_elsewhere(0, 12, 30, NUMBA_DISABLE_JIT="1") == digests_here(0, 12, 30)
+
+
+def test_s17_threads_give_the_same_bytes():
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda seed: digests_here(seed, seed + 1, 40)[0], range(40)))
+    assert together == digests_here(0, 40, 40)
