@@ -53,7 +53,6 @@ class Rules:
 
     sizer: str = "fraction"
     size: float = 0.1
-    size_atr: float = 0.0
     position_limit: float = INF
     cash_buffer: float = 0.005
     max_positions: int = 1
@@ -231,7 +230,7 @@ def closing(time: int, length: int, day_ends: list[int]) -> int:
 class Replay:
     """The account, its positions and its waiting entries, moved forward one instant at a time."""
 
-    def __init__(self, bars, legs, rules, contracts, capital, day_ends, start=None):
+    def __init__(self, bars, legs, rules, contracts, *, capital, day_ends, start=None):
         self.bars: list[list[Bar]] = bars
         self.legs: list[Leg] = sorted(legs, key=lambda leg: (leg.strategy, leg.symbol))
         self.rules: list[Rules] = rules
@@ -245,7 +244,6 @@ class Replay:
         self.day: int | None = None
         self.halted = False
         self.halted_today = False
-        self.tripped_today = False
         self.positions: list[Position] = []
         self.waiting: list[Order] = []
         self.price: dict[int, float] = {}  # last known price of each symbol: its open in step 1, its close from step 3
@@ -370,11 +368,9 @@ class Replay:
     def mark_at_the_close(self) -> None:
         today = bisect_left(self.day_ends, self.close_time())  # S1: the day of the candle's last nanosecond
         if today != self.day:
-            if self.day is not None:
-                self.day_equity = self.equity
             self.day = today
+            self.day_equity = self.equity  # of the last mark; the capital on the first day
             self.halted_today = False
-            self.tripped_today = False
         self.equity = self.worth()
         self.high_water = max(self.high_water, self.equity)
 
@@ -391,9 +387,9 @@ class Replay:
             self.halted = True
         loss = (self.day_equity - self.equity) / self.day_equity if self.day_equity > 0 else 0.0
         reached = any(at_or_above(loss, rules.daily_loss_limit) for rules in self.rules)
-        if not self.halted and not self.tripped_today and reached:
+        if not self.halted and not self.halted_today and reached:
             self.trip("daily_loss_limit")
-            self.halted_today = self.tripped_today = True
+            self.halted_today = True
 
     def trip(self, reason: str) -> None:
         for position in self.positions:
@@ -452,7 +448,7 @@ class Replay:
             return self.refuse(leg, side, "max_positions_per_symbol")
         if sum(strategy == leg.strategy for strategy, _ in taken) >= rules.max_positions:
             return self.refuse(leg, side, "max_positions")
-        if any(math.isnan(value) for value in atr.values()):
+        if not all(value > 0 for value in atr.values()):
             return self.refuse(leg, side, "undefined_distance")
         quantity = self.quantity(leg, atr)
         minimum = self.contracts[leg.symbol].minimum
@@ -626,6 +622,40 @@ class Replay:
         self.out.orders += len(self.out.trades) + waiting_exits  # every trade has one exit order, decided or protective
 
 
+# --- Moving averages and their crossings (S22) -------------------------------------------------------------------------
+
+
+def simple_average(values: list[float], period: int) -> list[float]:
+    """Return the mean of the last `period` values, NaN before there are as many."""
+    sums = (sum(values[at + 1 - period : at + 1]) for at in range(period - 1, len(values)))
+    return ([NAN] * (period - 1) + [total / period for total in sums])[: len(values)]
+
+
+def exponential_average(values: list[float], period: int) -> list[float]:
+    """Return the average that weighs each newer value by 2 / (period + 1), from the mean of the first `period` on."""
+    averages = [NAN] * len(values)
+    for at in range(period - 1, len(values)):
+        before = averages[at - 1]
+        first = at == period - 1
+        averages[at] = sum(values[:period]) / period if first else before + (values[at] - before) * 2 / (period + 1)
+    return averages
+
+
+def crosses_above(fast: list[float], slow: list[float]) -> list[int]:
+    """Return 1 where `fast` is above `slow` now and was not one bar before, both defined on both bars."""
+    defined = [not (math.isnan(a) or math.isnan(b)) for a, b in zip(fast, slow, strict=True)]
+    above = [a > b and not same(a, b) for a, b in zip(fast, slow, strict=True)]
+    crossed = [0] * len(fast)
+    for at in range(1, len(fast)):
+        crossed[at] = int(defined[at] and defined[at - 1] and above[at] and not above[at - 1])
+    return crossed
+
+
+def crosses_below(fast: list[float], slow: list[float]) -> list[int]:
+    """Return 1 where `fast` is below `slow` now and was not one bar before."""
+    return crosses_above([-value for value in fast], [-value for value in slow])
+
+
 FILTERS = {16: "trading_hours", 17: "trading_days", 18: "min_volume", 19: "max_spread"}
 
 
@@ -635,6 +665,6 @@ def commission_of(rules: Rules, quantity: float, notional: float) -> float:
     return max(wanted, rules.commission_minimum)
 
 
-def replay(bars, legs, rules, contracts, capital, day_ends, start=None) -> Outcome:
+def replay(bars, legs, rules, contracts, *, capital, day_ends, start=None) -> Outcome:
     """Run `legs` over `bars` (one list per symbol) with one account; `rules` per strategy, `contracts` per symbol."""
-    return Replay(bars, legs, rules, contracts, capital, day_ends, start).run()
+    return Replay(bars, legs, rules, contracts, capital=capital, day_ends=day_ends, start=start).run()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -32,13 +32,14 @@ class Case:
     contracts: list[oracle.Contract]
     capital: float = 10_000.0
     start: int | None = None
-    words: dict[str, Any] = field(default_factory=dict)  # room for a test's own notes
 
 
 def ask_oracle(case: Case) -> oracle.Outcome:
     times = [bar.time for bars in case.bars for bar in bars]
     ends = oracle.new_york_day_ends(min(times), max(times))
-    return oracle.replay(case.bars, case.legs, case.rules, case.contracts, case.capital, ends, case.start)
+    return oracle.replay(
+        case.bars, case.legs, case.rules, case.contracts, capital=case.capital, day_ends=ends, start=case.start
+    )
 
 
 def ask_engine(case: Case) -> oracle.Outcome:

@@ -63,8 +63,8 @@ def random_leg(rng: random.Random, strategy: int, symbol: int, count: int, unit:
         return [int(rng.random() < share) for _ in range(count)]
 
     def atr() -> list[float]:
-        unknown = rng.choice([0, 0, 4])
-        return [float("nan") if at < unknown else rng.randint(1, 6) * unit for at in range(count)]
+        unknown, least = rng.choice([0, 0, 4]), rng.choice([0, 1, 1])
+        return [float("nan") if at < unknown else rng.randint(least, 6) * unit for at in range(count)]
 
     entries, exits = rng.choice([0.1, 0.4, 0.9]), rng.choice([0.0, 0.1, 0.4])
     sides = rng.choice([(1, 1), (1, 1), (1, 0), (0, 1)])
@@ -130,7 +130,6 @@ def random_sizer(rng: random.Random, rules: oracle.Rules) -> dict[str, object]:
     return {
         "sizer": sizer,
         "size": rng.choice(sizes[sizer]) if sizer in sizes else rules.size,
-        "size_atr": float(sizer == "volatility"),
     }
 
 

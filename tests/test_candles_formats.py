@@ -196,7 +196,7 @@ def test_unknown_columns_are_refused_and_can_be_named(tmp_path):
         bring(tmp_path, text)
     chosen = {"time": "D+C1", "open": "O", "high": "H", "low": "L", "close": "C"}
     assert bring(tmp_path, text, columns=chosen, tz="UTC").imported == 2
-    with pytest.raises(ImportRefused, match="unknown column 'Ope'.*Did you mean 'O"):
+    with pytest.raises(ImportRefused, match=r"unknown column 'Ope'.*Did you mean 'O"):
         bring(tmp_path, text.replace("O,", "Open,"), columns=chosen | {"open": "Ope"})
 
 

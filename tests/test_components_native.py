@@ -215,6 +215,17 @@ def test_names_are_found_bare_dotted_and_by_path_in_the_workspace_first(workspac
     assert library.find("talib.rsi").name == "talib.RSI"
 
 
+def test_a_path_means_the_workspaces_file_wherever_the_program_was_started(workspace, tmp_path, monkeypatch):
+    here = tmp_path / "elsewhere"
+    write(here / "core/indicators", "test_sma", "def test_sma(close):\n    return close + 9\n")
+    write(here / "other", "apart", "def apart(close):\n    return close + 7\n")
+    monkeypatch.chdir(here)
+    library = scan(*standard_folders(workspace / "strategies"))
+    assert added(library, "core/indicators/test_sma.py") == 3
+    assert added(library, str(here / "core/indicators/test_sma.py")) == 9
+    assert added(library, "other/apart.py") == 7
+
+
 def test_a_broken_file_of_the_workspace_is_not_replaced_in_silence_by_another_of_its_name(workspace):
     write(workspace / "components/indicators", "rsi", "def rsi(close)\n")
     library = scan(*standard_folders(workspace))

@@ -316,6 +316,19 @@ def test_s6_a_level_passed_at_the_open_is_not_ambiguous_though_the_range_holds_b
         assert told(outcome) == ["long 10: 100 at 1 -> 94 at 2, stop_loss"]
 
 
+def test_s6_s22_an_open_within_the_last_bits_of_a_level_has_passed_it(play):
+    bars = """
+        1.1 1.1 1.1 1.1  L
+        1.1 1.1 1.1 1.1
+        {row}
+    """
+    levels = {"stop_distance": 0.3, "target_distance": 0.2}  # levels 0.8 and 1.3 but for the last bits
+    won = play(bars.format(row="1.3 1.4 0.7 1.1"), **levels)
+    assert told(won) == ["long 909.09: 1.1 at 1 -> 1.3 at 2, take_profit"]
+    lost = play(bars.format(row="0.8 1.4 0.7 1.1"), **levels, intrabar="best")
+    assert told(lost) == ["long 909.09: 1.1 at 1 -> 0.8 at 2, stop_loss"]
+
+
 # --- S7: stop and target in one bar -----------------------------------------------------------------------------------
 
 BOTH = """
@@ -546,7 +559,7 @@ ENTRY = """
         ({"sizer": "risk", "size": 0.01, "stop_distance": 8.0, "multiplier": 5.0}, 100, 2.5),
         ({"sizer": "risk", "size": 0.01, "stop_atr": 2.0}, 100, 12.5),
         ({"sizer": "risk", "size": 0.01, "stop_distance": 0.5}, 100, 99.5),
-        ({"sizer": "volatility", "size": 0.01, "size_atr": 1.0}, 100, 25),
+        ({"sizer": "volatility", "size": 0.01}, 100, 25),
     ],
 )
 def test_s10_the_quantity_is_whole_steps_of_the_limited_notional_at_the_deciding_close(play, rules, close, quantity):
@@ -558,6 +571,11 @@ def test_s10_nothing_or_too_little_to_buy_is_refused_with_its_reason(play):
     assert told(play(ENTRY.format(close=100), size=0.00009)) == ["long refused at 0: zero_quantity"]
     assert told(play(ENTRY.format(close=100), minimum=10.01)) == ["long refused at 0: under_minimum"]
     assert told(play(ENTRY.format(close=100), minimum=10)) == ["long 10: 100 at 1, open"]
+
+
+def test_s10_s22_three_steps_of_a_third_are_not_under_a_minimum_of_their_sum(play):
+    outcome = play(ENTRY.format(close=100), sizer="units", size=0.9, step=0.3, minimum=0.9)
+    assert told(outcome) == ["long 0.9: 100 at 1, open"]  # 3 x 0.3 is 0.8999999999999999
 
 
 @pytest.mark.parametrize("entry", ["L", "S"])
@@ -644,13 +662,14 @@ def test_s10_a_level_that_lies_on_a_tick_stays_there(play):
     assert (position.stop, position.target) == pytest.approx((0.8, 1.3), rel=1e-12)
 
 
-def test_s10_an_undefined_atr_refuses_the_entry(play):
-    bars = """
-        100 101  99 100  L
+@pytest.mark.parametrize("bad", ["nan", "0", "-1"])
+def test_s10_an_atr_that_is_undefined_or_not_above_zero_refuses_the_entry(play, bad):
+    bars = f"""
+        100 101  99 100  L atr={bad}
         100 101  99 100  L atr=1
         100 101  99 100
     """
-    for rule in ({"stop_atr": 2.0}, {"target_atr": 2.0}, {"trail_atr": 2.0}, {"sizer": "volatility", "size_atr": 1.0}):
+    for rule in ({"stop_atr": 2.0}, {"target_atr": 2.0}, {"trail_atr": 2.0}, {"sizer": "volatility"}):
         assert told(play(bars, **rule))[0] == "long refused at 0: undefined_distance", rule
         assert len(play(bars, **rule).positions) == 1
 
@@ -993,7 +1012,9 @@ def test_s14_the_daily_loss_is_measured_from_the_previous_day_end(play):
     """
     # 50 units; equity 10,500 at Tuesday's end. 5 % of it is 525: 99.5 takes it, 99.6 does not, though both gain on 100 by less.
     limits = {"first": "2024-01-09T19:00", "size": 0.5, "daily_loss_limit": 0.05}
-    assert told(play(bars.format(open=105, close=99.5), **limits)) == ["long 50: 100 at 1 -> 100 at 4, daily_loss_limit"]
+    assert told(play(bars.format(open=105, close=99.5), **limits)) == [
+        "long 50: 100 at 1 -> 100 at 4, daily_loss_limit"
+    ]
     assert told(play(bars.format(open=105, close=99.6), **limits)) == ["long 50: 100 at 1, open"]
 
 

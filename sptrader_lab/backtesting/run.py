@@ -122,6 +122,7 @@ def run_plan(
     def outcome(intrabar: int) -> Outcome:
         rules = plan.rules.copy().view(np.recarray)
         rules.intrabar[:] = intrabar
+        rules.expire_after *= candles[0].frame.ns  # a strategy counts in bars (S3), the kernel in nanoseconds
         return simulate(candles, legs, rules, contracts, money, day_end, begin)
 
     default = outcome(int(plan.rules[0].intrabar))

@@ -29,7 +29,7 @@ from sptrader_lab.types.instruments import Instrument
 from sptrader_lab.types.outcome import Outcome
 from sptrader_lab.types.records import ACCOUNT, CONTRACT, FILL, ORDER, POSITION, REFUSAL, RULES, TRADE, records
 
-_FIRST_CAPACITY: Final = 1024
+_MOST_AT_FIRST: Final = 200_000
 _ATR_COLUMNS: Final = ("stop_atr", "target_atr", "trail_atr", "size_atr")
 
 
@@ -86,7 +86,10 @@ def simulate(
     columns = make_legs(candles, ordered)
     book = make_book(market, columns, rules, capital)
     room = 4 * (len(book.positions) + len(ordered)) + 8
-    journal = _make_journal(max(_FIRST_CAPACITY, 2 * room), int((market.last - market.first).max(initial=0)))
+    # An entry leaves about two orders; the memory of records that never come is never touched.
+    likely = 2 * int(np.count_nonzero(columns.flags & (ENTER_LONG | ENTER_SHORT))) + room
+    steps = int((market.last - market.begin).max(initial=0))
+    journal = _make_journal(min(max(likely, 2 * room), _MOST_AT_FIRST), steps)
     while not run_bars(market, columns, rules, book, journal, room):
         journal = _enlarged(journal, room)
     return _outcome(book, journal)
@@ -168,6 +171,8 @@ def make_book(market: Market, legs: Legs, rules: Records, capital: float) -> Boo
 
 def _check_legs(candles: Sequence[Candles], legs: Sequence[Leg]) -> None:
     seen = [(leg.strategy, leg.symbol) for leg in legs]
+    if not legs:
+        raise InputError("legs is empty; a run needs at least one strategy on one symbol")
     if len(set(seen)) < len(seen):
         raise InputError(f"legs must be one per (strategy, symbol), got {seen}")
     for leg in legs:
@@ -192,16 +197,16 @@ def _make_journal(capacity: int, steps: int) -> Journal:
 
 
 def _enlarged(journal: Journal, room: int) -> Journal:
-    """Return the journal with twice the space wherever little is left; what is written stays."""
-    grown = []
-    for table, used in zip(journal[:4], journal.used[:4], strict=True):
-        bigger = records(2 * len(table), table.dtype) if used + room > len(table) else table
-        bigger[:used] = table[:used]
-        grown.append(bigger)
-    steps = int(journal.used[4])
-    size = 2 * len(journal.time) if steps >= len(journal.time) else len(journal.time)
-    series = [np.concatenate([old[:steps], np.empty(size - steps, old.dtype)]) for old in journal[4:7]]
-    return Journal(*grown, *series, journal.used)
+    """Return the journal with four times the space wherever little is left; what is written stays."""
+    used = dict(zip(Journal._fields, (*journal.used[:4], *[journal.used[4]] * 3), strict=False))
+    needs = dict.fromkeys(Journal._fields[:4], room) | dict.fromkeys(Journal._fields[4:7], 1)
+    grown = {}
+    for name, written in used.items():
+        old = getattr(journal, name)
+        if written + needs[name] > len(old):
+            grown[name] = np.zeros(4 * len(old), old.dtype).view(type(old))
+            np.copyto(grown[name][:written].view(np.uint8), old[:written].view(np.uint8))
+    return journal._replace(**grown)
 
 
 def _outcome(book: Book, journal: Journal) -> Outcome:

@@ -101,10 +101,8 @@ def _stored(index: Index, part: Part | None) -> Rows:
 def write_part(folder: Path, rows: Rows) -> Part:
     """Write one year's rows as a new file that no index names yet."""
     path = new_part_path(int(_years(rows.time[:1])[0]))
-    table = pa.Table.from_arrays(
-        [pa.array(values, from_pandas=True) for values in rows[1:]], schema=pa.schema(list(_SCHEMA)[1:])
-    )
-    table = table.add_column(0, _SCHEMA.field("time"), pa.array(rows.time).cast(_SCHEMA.field("time").type))
+    columns = [pa.array(values, mask=np.isnan(values)) for values in rows.prices]
+    table = pa.Table.from_arrays([pa.array(rows.time).cast(_SCHEMA.field("time").type), *columns], schema=_SCHEMA)
     replace_with(folder / path, partial(pq.write_table, table, compression="zstd", row_group_size=1 << 17))
     return Part(path, len(rows.time), int(rows.time[0]), int(rows.time[-1]), not np.isnan(rows.spread).any())
 

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Self
 
 
 def bar(total: int, text: str) -> Any:
     """Return a tqdm bar to be used in a `with` block."""
+    watched = "ipykernel" in sys.modules or sys.stderr.isatty()
+    if total < 2 or not watched:
+        return _Silent()
     from tqdm.auto import tqdm
 
-    watched = "ipykernel" in sys.modules or sys.stderr.isatty()
-    return tqdm(total=total, desc=text, disable=total < 2 or not watched, leave=False)
+    return tqdm(total=total, desc=text, leave=False)
+
+
+class _Silent:
+    """A bar that nobody sees, without the time that importing tqdm takes."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing."""
+
+    def update(self) -> None:
+        """Do nothing."""

@@ -69,7 +69,8 @@ def resample(files: Sequence[str], start: int, stop: int, frame: Timeframe, end:
     Returns
     -------
     dict of arrays
-        time is the bucket's opening instant, volume the sum, spread the mean of the finer candles' spreads.
+        time is the bucket's opening instant, volume the sum (to 1e-12), spread the mean of the finer candles' spreads, however
+        many ticks each had (to 1e-18).
     """
     if not files or stop <= start:
         return _nothing()
@@ -115,7 +116,7 @@ def _connection() -> duckdb.DuckDBPyConnection:
 def _arrays(sql: str, parameters: dict[str, Any]) -> Columns:
     try:
         found = _connection().cursor().sql(sql, params=parameters).fetchnumpy()
-    except duckdb.IOException as error:
+    except (duckdb.IOException, duckdb.InvalidInputException) as error:
         raise OSError(str(error)) from None
     arrays = {name: values.filled(np.nan) if np.ma.isMaskedArray(values) else values for name, values in found.items()}
     for values in arrays.values():

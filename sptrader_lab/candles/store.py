@@ -5,27 +5,24 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from sptrader_lab.candles import layout
+from sptrader_lab.candles.answer import answering, read_rows
 from sptrader_lab.candles.cache import BEGINNING, END, CandleCache, Key, Status
 from sptrader_lab.candles.layout import Index
 from sptrader_lab.candles.made import MAKERS, ensure
 from sptrader_lab.candles.merge import merge
 from sptrader_lab.candles.missing import no_candles_in_range, no_such_timeframe, no_symbol
-from sptrader_lab.candles.progress import bar
-from sptrader_lab.candles.query import bucket_end, bucket_start, read_range, resample
-from sptrader_lab.candles.rows import NO_TIME, Rows, flaws, from_candles, join, to_candles
+from sptrader_lab.candles.rows import NO_TIME, Rows, flaws, from_candles, to_candles
 from sptrader_lab.errors import CandleError, InputError, unknown
 from sptrader_lab.types.calendar import DAY, Timeframe, timeframe
 from sptrader_lab.types.candles import Candles, parse_time
-from sptrader_lab.types.instruments import instrument
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,7 +130,7 @@ class CandleStore:
     ) -> Status:
         """Say whether this range is `empty`, `loading` or `loaded` in the cache, with hits, misses, age and size."""
         frame, key = self._key(symbol, timeframe, start, end, source)
-        index = _answering(layout.indexes(self.folder, key.source, key.symbol), frame)
+        index = answering(layout.indexes(self.folder, key.source, key.symbol), frame)
         return self.cache.status(key, "" if index is None else index.stamp)
 
     def write(self, candles: Candles) -> Written:
@@ -268,7 +265,7 @@ class CandleStore:
         """Return the stored candles that answer: the timeframe itself, or the coarsest finer one that divides it."""
         self._make(key.source, key.symbol)
         held = layout.indexes(self.folder, key.source, key.symbol)
-        index = _answering(held, frame)
+        index = answering(held, frame)
         if index is None:
             raise no_such_timeframe(key, tuple(timeframe(index.timeframe) for index in held))
         return index
@@ -289,7 +286,7 @@ class CandleStore:
         return candles
 
     def _rows(self, key: Key, frame: Timeframe, base: Index, chunks: int) -> tuple[Rows, Index]:
-        found = layout.reading(base.folder, key.source, partial(_read_rows, key, frame, chunks))
+        found = layout.reading(base.folder, key.source, partial(read_rows, key, frame, chunks))
         if found is None:
             raise no_symbol(self.folder, key.symbol, key.source)
         return found
@@ -312,39 +309,3 @@ class CandleStore:
     def _tell(self, text: str) -> None:
         self.log.append(text)
         LOGGER.info(text)
-
-
-def _read_rows(key: Key, frame: Timeframe, chunks: int, index: Index) -> tuple[Rows, Index]:
-    """Read or resample in `chunks` ranges; a bar shows when there are several."""
-    end = instrument(key.symbol).day_end
-    whole = index.timeframe == frame.text
-    first = index.first if whole else bucket_start(index.first, frame, end)
-    start = min(max(key.start, first), index.last + 1)
-    stop = max(min(key.end, index.last + 1), start)
-    edges = np.linspace(start, stop, chunks + 1).astype(np.int64)
-    edges[0], edges[-1] = start, stop
-    parts = []
-    with bar(chunks, f"loading {key.symbol} {frame.text}") as progress:
-        for low, high in pairwise(edges.tolist()):
-            if whole:
-                parts.append(Rows(**read_range(index.files(low, high), low, high)))
-            else:
-                files = index.files(low, bucket_end(high, frame, end))
-                parts.append(Rows(**resample(files, low, high, frame, end)))
-            progress.update()
-    return join(parts), index
-
-
-def _answering(held: Sequence[Index], frame: Timeframe) -> Index | None:
-    """Return the stored candles that a timeframe is read or made from."""
-    by_frame = {timeframe(index.timeframe): index for index in held}
-    if frame in by_frame:
-        return by_frame[frame]
-    finer = [other for other in by_frame if _divides(other, frame)]
-    return by_frame[max(finer, key=lambda other: other.ns)] if finer else None
-
-
-def _divides(fine: Timeframe, coarse: Timeframe) -> bool:
-    if fine.intraday and coarse.intraday:
-        return fine.ns < coarse.ns and coarse.ns % fine.ns == 0
-    return fine.ns < coarse.ns and (fine.intraday or fine.unit == "d")

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from bokeh.models import (
     ColumnDataSource,
+    CustomJS,
     CustomJSTicker,
     CustomJSTickFormatter,
     DatetimeTicker,
     DatetimeTickFormatter,
+    LayoutDOM,
     Range1d,
 )
-from bokeh.plotting import figure
 from numpy.typing import NDArray
 
 from sptrader_lab.charts.buckets import Bars, Window
+from sptrader_lab.charts.frame import Canvas
 from sptrader_lab.charts.scripts import script
 
 Places = NDArray[np.float64]
 _MS = 1e6
 _BODY = 0.72
+_FEWEST = 12
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,14 @@ class BarAxis:
         """Return the x-range that shows the bars, and that can't be moved off what exists."""
         low, high = self._ends(0, len(self.time))
         start, end = self._ends(start_bar, stop_bar)
-        return Range1d(start, end, bounds=(low, high), min_interval=4 * (self.length / _MS if self.gaps else 1.0))
+        view = Range1d(start=start, end=end, bounds=(low, high))
+        least = min(_FEWEST * (self.length / _MS if self.gaps else 1.0), high - low)
+        keep = CustomJS(args={"least": least}, code=script("least"))
+        view.js_on_change("start", keep)
+        view.js_on_change("end", keep)
+        return view
 
-    def label(self, fig: figure, rows: ColumnDataSource) -> None:
+    def label(self, fig: Canvas, rows: ColumnDataSource) -> None:
         """Give `fig` the ticks and labels of this axis; `rows` has the columns x and time (ms) of what is drawn."""
         if self.gaps:
             fig.xaxis.ticker = DatetimeTicker(desired_num_ticks=9)
@@ -90,13 +99,20 @@ class BarAxis:
         return float(ends[0] - margin), float(ends[1] + margin)
 
 
+def ends(view: Range1d) -> tuple[float, float]:
+    """Return where an x-range starts and ends, as places."""
+    start: Any = view.start  # Bokeh would also hold a date there; this axis never puts one in
+    end: Any = view.end
+    return float(start), float(end)
+
+
 @dataclass(frozen=True)
 class Drawing:
     """A finished figure and the means to draw another stretch of it.
 
     Attributes
     ----------
-    root : Any
+    root : bokeh.models.LayoutDOM
         What to show: a figure or a layout of figures.
     view : bokeh.models.Range1d
         The x-range that all its panes share.
@@ -106,7 +122,7 @@ class Drawing:
         `draw(start_bar, stop_bar)` fills the sources anew for these bars, in at most as many rows as before.
     """
 
-    root: object
+    root: LayoutDOM
     view: Range1d
     axis: BarAxis
     draw: Callable[[int, int], None]

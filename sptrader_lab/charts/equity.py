@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from bokeh.core.properties import field
 from bokeh.layouts import column
-from bokeh.models import ColumnDataSource, DataRange1d, Label, LayoutDOM, LinearColorMapper, Range1d, Span
+from bokeh.models import ColumnDataSource, DataRange1d, LayoutDOM, LinearColorMapper, Range1d
+from bokeh.models.annotations import Label, Span
 from numpy.typing import NDArray
 
-from sptrader_lab.charts.axis import BarAxis
+from sptrader_lab.charts.axis import BarAxis, Drawing, Places, ends
 from sptrader_lab.charts.buckets import Bars, outline
 from sptrader_lab.charts.frame import FONT, add_tools, cross_line, hover, money_axis, new_figure, percent_axis
 from sptrader_lab.charts.marks import MOST_TRADES
@@ -56,44 +57,62 @@ def equity_chart(result: Result, *, gaps: bool = False, theme: str = "auto") -> 
     theme : str
         ``"light"``, ``"dark"`` or ``"auto"``.
     """
-    time = result.outcome.time
+    return equity_drawing(result, gaps=gaps, theme=theme).root
+
+
+def equity_drawing(result: Result, *, gaps: bool = False, theme: str = "auto") -> Drawing:
+    """Return `equity_chart` together with the means to draw another stretch of it."""
+    time, colours = result.outcome.time, palette(theme)
     length = float(np.diff(time).min()) if len(time) > 1 else 1.0
     axis = BarAxis(time, length, gaps)
-    about = account(result, axis.place(np.arange(len(time), dtype=np.intp)))
-    colours = palette(theme)
     view = axis.view(0, len(time))
-    pane = EquityPane(result, about, colours, axis, view, cross_line(colours))
-    return column(pane.equity, pane.drawdown, sizing_mode="stretch_width", spacing=0)
+    place = axis.place(np.arange(len(time), dtype=np.intp))
+    pane = EquityPane(result, place, colours, Frame(axis, view, cross_line(colours)))
+
+    def draw(start_bar: int, stop_bar: int) -> None:
+        if stop_bar > start_bar:
+            pane.draw(float(place[start_bar]), float(place[stop_bar - 1]))
+
+    root = column(pane.equity, pane.drawdown, sizing_mode="stretch_width", spacing=0)
+    return Drawing(root, view, axis, draw)
 
 
-def account(result: Result, place: NDArray[np.float64]) -> Account:
-    """Return the run's series with their places on an x-axis."""
-    outcome = result.outcome
-    return Account(outcome.time, outcome.equity, result.drawdown.to_numpy(), place, result.capital, result.currency)
+class Frame(NamedTuple):
+    """What figures above each other share: the axis of bars, the x-range and the cross line."""
+
+    axis: BarAxis
+    view: Range1d
+    cross: Span
 
 
 class EquityPane:
-    """The two figures of an equity chart, their source, and how to fill it for another stretch."""
+    """The two figures of an equity chart, their source, and how to fill it for another stretch.
 
-    def __init__(
-        self, result: Result, about: Account, colours: Palette, axis: BarAxis, view: Range1d, cross: Span
-    ) -> None:
-        self.about = about
-        self.axis = axis
+    `place` says where the run's steps lie on the x-axis, ascending, one value per step.
+    """
+
+    def __init__(self, result: Result, place: Places, colours: Palette, frame: Frame) -> None:
+        outcome = result.outcome
+        self.about = Account(
+            outcome.time,
+            outcome.equity,
+            np.asarray(result.drawdown, dtype=np.float64),
+            place,
+            result.capital,
+            result.currency,
+        )
+        self.axis = frame.axis
         self.rows: ColumnDataSource = ColumnDataSource()
         self.colours = colours
-        self.draw(float(view.start), float(view.end))
-        self.equity = new_figure(
-            colours, height=210, title=_title(result), view=view, window_axis="x", toolbar_location="above"
-        )
-        self.drawdown = new_figure(
-            colours, height=130, view=view, y_axis_label="drawdown", window_axis="x", toolbar_location=None
-        )
+        self.draw(*ends(frame.view))
+        options: dict[str, Any] = {"view": frame.view, "window_axis": "x"}
+        self.equity = new_figure(colours, height=210, title=_title(result), toolbar_location="above", **options)
+        self.drawdown = new_figure(colours, height=130, y_axis_label="drawdown", toolbar_location=None, **options)
         self._add_equity(result)
         self._add_drawdown()
         for fig in (self.equity, self.drawdown):
-            axis.label(fig, self.rows)
-            add_tools(fig, colours, cross=cross)
+            frame.axis.label(fig, self.rows)
+            add_tools(fig, colours, cross=frame.cross)
         self.equity.xaxis.visible = False
 
     def draw(self, start: float, end: float) -> None:
@@ -153,7 +172,7 @@ class EquityPane:
             "x",
             "y",
             marker="shape",
-            size=7,
+            size=4 if len(data["x"]) > 150 else 7,
             fill_color=colour,
             line_color=self.colours.paper,
             line_width=0.6,
@@ -166,6 +185,7 @@ class EquityPane:
         line = fig.line("x", "drawdown", line_color=colours.loss, line_width=1.3, source=self.rows)
         fig.y_range = DataRange1d(renderers=[line], range_padding=0.15, end=0.0)
         fig.yaxis.formatter = percent_axis()
+        fig.yaxis.ticker.desired_num_ticks = 4
         if not len(self.about.drawdown) or self.about.drawdown.max() <= 0:
             return
         worst = int(self.about.drawdown.argmax())
@@ -192,7 +212,7 @@ class EquityPane:
 
 def _closed_trades(result: Result, about: Account) -> dict[str, Any]:
     """Return a mark per closed trade at the equity of the step after its exit; the largest when there are too many."""
-    trades = result.outcome.trades
+    trades: NDArray[Any] = result.outcome.trades
     if len(trades) > MOST_TRADES:
         trades = trades[np.sort(np.argsort(-np.abs(trades["pnl"]), kind="stable")[:MOST_TRADES])]
     step: Bars = np.minimum(np.searchsorted(about.time, trades["exit_time"], side="right"), len(about.time) - 1)

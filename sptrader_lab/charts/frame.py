@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from bokeh.models import (
     CrosshairTool,
@@ -10,34 +10,36 @@ from bokeh.models import (
     HoverTool,
     NumeralTickFormatter,
     PanTool,
-    Plot,
-    Range1d,
+    Range,
     ResetTool,
     SaveTool,
-    Span,
     TickFormatter,
     WheelZoomTool,
 )
+from bokeh.models.annotations import Span
 from bokeh.plotting import figure
 
 from sptrader_lab.charts.palette import Palette
+
+#: A Bokeh figure being drawn on. Bokeh's stubs describe what a property holds (a `Title`, a `Value`), not what may be
+#: assigned to it (a text, a colour), so nearly every line of styling would be an error to them.
+Canvas: TypeAlias = Any
 
 FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _LEFT = 66
 
 
-def new_figure(
-    colours: Palette, *, height: int, title: str = "", view: Range1d | None = None, **options: Any
-) -> figure:
+def new_figure(colours: Palette, *, height: int, title: str = "", view: Range | None = None, **options: Any) -> Canvas:
     """Return an empty figure in these colours, as wide as the page lets it be."""
-    fig = figure(
+    if view is not None:
+        options["x_range"] = view
+    fig: Canvas = figure(
         height=height,
         sizing_mode="stretch_width",
         tools=[],
         title=title or None,
         min_border_left=_LEFT,
         min_border_right=16,
-        **({"x_range": view} if view is not None else {}),
         **options,
     )
     fig.toolbar.logo = None
@@ -46,9 +48,9 @@ def new_figure(
     return fig
 
 
-def _paint(fig: Plot, colours: Palette) -> None:
+def _paint(fig: Canvas, colours: Palette) -> None:
     fig.background_fill_color = colours.paper
-    fig.border_fill_color = colours.paper
+    fig.border_fill_color = None
     fig.outline_line_color = colours.line
     for axis in (*fig.xaxis, *fig.yaxis):
         axis.axis_line_color = None
@@ -70,7 +72,7 @@ def _paint(fig: Plot, colours: Palette) -> None:
         fig.title.text_font_style = "bold"
 
 
-def add_tools(fig: figure, colours: Palette, *, cross: Span | None = None, wheel: bool = False) -> None:
+def add_tools(fig: Canvas, colours: Palette, *, cross: Span | None = None, wheel: bool = False) -> None:
     """Give `fig` the tools of a time series: drag to pan, wheel to zoom (if `wheel`), reset, save, a cross line."""
     pan = PanTool(dimensions="width")
     zoom = WheelZoomTool(dimensions="width", maintain_focus=False)
@@ -79,7 +81,7 @@ def add_tools(fig: figure, colours: Palette, *, cross: Span | None = None, wheel
     fig.toolbar.active_scroll = zoom if wheel else None
     if cross is not None:
         level = Span(dimension="width", line_color=colours.muted, line_dash="dotted", line_width=1)
-        fig.add_tools(CrosshairTool(overlay=[cross, level]))
+        fig.add_tools(CrosshairTool(overlay=(cross, level)))
 
 
 def cross_line(colours: Palette) -> Span:
@@ -87,7 +89,7 @@ def cross_line(colours: Palette) -> Span:
     return Span(dimension="height", line_color=colours.muted, line_dash="dotted", line_width=1)
 
 
-def style_legend(fig: figure, colours: Palette) -> None:
+def style_legend(fig: Canvas, colours: Palette) -> None:
     """Lay the legend in one line above the frame; a click hides what it names."""
     for legend in fig.legend:
         legend.orientation = "horizontal"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from bokeh.layouts import column
 from bokeh.models import LayoutDOM
 
-from sptrader_lab.charts.axis import Drawing
-from sptrader_lab.charts.equity import EquityPane, account
+from sptrader_lab.charts.axis import Drawing, Places
+from sptrader_lab.charts.equity import EquityPane, Frame
 from sptrader_lab.charts.frame import cross_line
 from sptrader_lab.charts.panes import indicator_panes
 from sptrader_lab.charts.price import PricePane, Subject, stretch, subject
@@ -29,8 +29,25 @@ def result_layout(
     theme: str = "auto",
 ) -> LayoutDOM:
     """Return price, indicator panes, equity and drawdown with one x-range; parameters as in `price_chart`."""
-    root: LayoutDOM = result_drawing(result, symbol, start, end, max_candles, gaps=gaps, theme=theme).root
-    return root
+    return result_drawing(result, symbol, start, end, max_candles, gaps=gaps, theme=theme).root
+
+
+def price_drawing(
+    result: Result,
+    symbol: int | str = 0,
+    start: object = None,
+    end: object = None,
+    max_candles: int = 2000,
+    *,
+    gaps: bool = False,
+    theme: str = "auto",
+) -> Drawing:
+    """Return price and indicator panes, with the means to draw another stretch; parameters as in `price_chart`."""
+    about = subject(result, symbol, max_candles, gaps=gaps, theme=theme)
+    bars = stretch(about.candles, start, end)
+    view, cross = about.axis.view(*bars), cross_line(about.colours)
+    price = PricePane(about, view, bars, cross=cross)
+    return Drawing(_stacked([price.fig, *indicator_panes(price, cross)]), view, about.axis, price.draw)
 
 
 def result_drawing(
@@ -48,11 +65,7 @@ def result_drawing(
     bars = stretch(about.candles, start, end)
     view, cross = about.axis.view(*bars), cross_line(about.colours)
     price = PricePane(about, view, bars, cross=cross)
-    steps = account(result, _places(result, about))
-    equity = EquityPane(result, steps, about.colours, about.axis, view, cross)
-    figures = [price.fig, *indicator_panes(price, cross), equity.equity, equity.drawdown]
-    for fig in figures[:-1]:
-        fig.xaxis.visible = False
+    equity = EquityPane(result, _places(result, about), about.colours, Frame(about.axis, view, cross))
 
     def draw(start_bar: int, stop_bar: int) -> None:
         price.draw(start_bar, stop_bar)
@@ -60,13 +73,21 @@ def result_drawing(
             ends = about.axis.place(np.array([start_bar, stop_bar - 1]))
             equity.draw(float(ends[0]), float(ends[1]))
 
-    return Drawing(column(*figures, sizing_mode="stretch_width", spacing=2), view, about.axis, draw)
+    figures = [price.fig, *indicator_panes(price, cross), equity.equity, equity.drawdown]
+    return Drawing(_stacked(figures), view, about.axis, draw)
 
 
-def _places(result: Result, about: Subject) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _stacked(figures: list[Any]) -> LayoutDOM:
+    """Lay figures above each other; only the lowest says the time."""
+    for fig in figures[:-1]:
+        fig.xaxis.visible = False
+    return column(*figures, sizing_mode="stretch_width", spacing=2)
+
+
+def _places(result: Result, about: Subject) -> Places:
     """Return where the run's steps lie on the symbol's bars: on the candle that closes then, or the next one."""
     time = result.outcome.time
     if about.axis.gaps:
-        return time / 1e6
+        return np.asarray(time / 1e6)
     closes = about.candles.close_time
     return np.minimum(np.searchsorted(closes, time), max(len(closes) - 1, 0)).astype(np.float64)

@@ -52,6 +52,11 @@ class Marks(NamedTuple):
     ambiguous: NDArray[np.bool_]
     reason: NDArray[np.str_]
 
+    def at(self, which: Bars) -> Marks:
+        """Return some of the trades, in the order asked for."""
+        several: tuple[NDArray[Any], ...] = tuple(values[which] for values in self)
+        return Marks(*several)
+
 
 def symbol_index(result: Result, symbol: int | str) -> int:
     """Return the position of a symbol in the run's list.

@@ -11,7 +11,7 @@ from bokeh.core.properties import field, value
 from bokeh.models import ColumnDataSource, FactorRange, LinearColorMapper
 from bokeh.plotting import figure
 
-from sptrader_lab.charts.frame import FONT, hover, new_figure
+from sptrader_lab.charts.frame import FONT, Canvas, hover, new_figure
 from sptrader_lab.charts.numbers import percent, signed
 from sptrader_lab.charts.palette import palette
 
@@ -28,12 +28,12 @@ def monthly_heatmap(result: Result, *, theme: str = "auto") -> figure:
     years = [str(year) for year in table.index]
     months = [*calendar.month_abbr[1:], TOTAL]
     title = "Monthly returns, %" if years else "Monthly returns   \N{MIDDLE DOT}   no days"
-    fig = new_figure(
+    fig: Canvas = new_figure(
         colours,
         height=64 + _ROW * max(1, len(years)),
         title=title,
-        view=FactorRange(*months),
-        y_range=FactorRange(*reversed(years)),
+        view=FactorRange(factors=months),
+        y_range=FactorRange(factors=years[::-1]),
         x_axis_location="above",
         toolbar_location=None,
     )
@@ -62,7 +62,8 @@ def monthly_heatmap(result: Result, *, theme: str = "auto") -> figure:
             source=source,
         )
     fig.add_tools(hover([("@month @year", "@whole")], renderers=[cells], mode="mouse"))
-    return fig
+    drawn: figure = fig
+    return drawn
 
 
 def _cells(table: np.ndarray[Any, np.dtype[np.float64]], years: list[str], months: list[str]) -> dict[str, Any]:

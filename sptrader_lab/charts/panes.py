@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from itertools import groupby
+from typing import Any
 
-from bokeh.models import DataRange1d, Legend, LegendItem, Span
-from bokeh.plotting import figure
+from bokeh.models import DataRange1d
+from bokeh.models.annotations import Legend, LegendItem, Span
 
-from sptrader_lab.charts.frame import add_tools, new_figure, style_legend
+from sptrader_lab.charts.frame import Canvas, add_tools, new_figure, style_legend
 from sptrader_lab.charts.price import PRICE_PANE, Line, PricePane
 
 _HEIGHT = 130
 
 
-def indicator_panes(price: PricePane, cross: Span) -> list[figure]:
+def indicator_panes(price: PricePane, cross: Span) -> list[Canvas]:
     """Return one figure per pane that the run's indicators name, in the order in which they come."""
     own = [line for line in price.about.lines if line.overlay.pane != PRICE_PANE]
     names = list(dict.fromkeys(line.overlay.pane for line in own))
@@ -21,12 +22,12 @@ def indicator_panes(price: PricePane, cross: Span) -> list[figure]:
     return [_pane(price, name, list(lines), cross) for name, lines in groupby(own, key=lambda line: line.overlay.pane)]
 
 
-def _pane(price: PricePane, name: str, lines: list[Line], cross: Span) -> figure:
+def _pane(price: PricePane, name: str, lines: list[Line], cross: Span) -> Canvas:
     colours = price.about.colours
     fig = new_figure(
         colours, height=_HEIGHT, view=price.fig.x_range, y_axis_label=name, toolbar_location=None, window_axis="x"
     )
-    drawn = []
+    drawn: list[Any] = []
     for place, line in enumerate(lines):
         colour = colours.series[place % len(colours.series)]
         drawn.append(fig.line("x", line.column, line_color=colour, line_width=1.4, source=price.rows))

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from bokeh.core.properties import field
-from bokeh.models import (
-    ColumnDataSource,
-    CustomJS,
-    DataRange1d,
-    HoverTool,
-    Label,
-    Legend,
-    LegendItem,
-    LinearColorMapper,
-    Range1d,
-    Span,
-)
+from bokeh.models import ColumnDataSource, CustomJS, DataRange1d, HoverTool, LinearColorMapper, Range1d
+from bokeh.models.annotations import Label, Legend, LegendItem, Span
 from bokeh.plotting import figure
 
-from sptrader_lab.charts.axis import BarAxis, Drawing
+from sptrader_lab.charts.axis import BarAxis
 from sptrader_lab.charts.buckets import Window, window
 from sptrader_lab.charts.frame import FONT, add_tools, cross_line, new_figure, price_axis, style_legend
 from sptrader_lab.charts.marks import MOST_TRADES, Marks, in_view, largest, marks, symbol_index
@@ -92,7 +81,8 @@ def price_chart(
     """
     about = subject(result, symbol, max_candles, gaps=gaps, theme=theme)
     bars = stretch(about.candles, start, end)
-    return PricePane(about, about.axis.view(*bars), bars).fig
+    fig: figure = PricePane(about, about.axis.view(*bars), bars).fig
+    return fig
 
 
 def subject(result: Result, symbol: int | str, max_candles: int, *, gaps: bool, theme: str) -> Subject:
@@ -168,7 +158,7 @@ class PricePane:
         bodies = fig.vbar(
             "x", "width", "open", "close", fill_color=colour, line_color=colour, line_width=1, source=self.rows
         )
-        self._ranged = [wicks]
+        self._ranged: list[Any] = [wicks]
         line = Label(
             x=6,
             y=4,
@@ -183,7 +173,7 @@ class PricePane:
             background_fill_alpha=0.8,
         )
         fig.add_layout(line)
-        extra = [[each.overlay.label, each.column] for each in self.about.lines]
+        extra = [[each.overlay.label, each.column, each.overlay.pane == PRICE_PANE] for each in self.about.lines]
         args = {"rows": self.rows, "line": line, "digits": self.about.text.digits, "extra": extra}
         tell = CustomJS(args=args, code=script("readout"))
         fig.add_tools(HoverTool(tooltips=None, renderers=[bodies], mode="vline", callback=tell, visible=False))
@@ -205,7 +195,7 @@ class PricePane:
         style_legend(self.fig, self.about.colours)
 
 
-def _columns(about: Subject, shown: Window) -> Mapping[str, Any]:
+def _columns(about: Subject, shown: Window) -> dict[str, Any]:
     return {
         "x": about.axis.middle(shown),
         "width": np.full(len(shown.first), about.axis.body(shown)),
@@ -232,21 +222,3 @@ def _title(about: Subject, shown: Window, drawn: int, living: int) -> str:
     elif drawn < living:
         parts.append(f"{drawn:,} of {living:,} trades drawn, the largest gains and losses (at most {MOST_TRADES:,})")
     return "   \N{MIDDLE DOT}   ".join(parts)
-
-
-def price_drawing(
-    result: Result,
-    symbol: int | str = 0,
-    start: object = None,
-    end: object = None,
-    max_candles: int = 2000,
-    *,
-    gaps: bool = False,
-    theme: str = "auto",
-) -> Drawing:
-    """Return the figure of `price_chart` together with the means to draw another stretch of it."""
-    about = subject(result, symbol, max_candles, gaps=gaps, theme=theme)
-    bars = stretch(about.candles, start, end)
-    view = about.axis.view(*bars)
-    pane = PricePane(about, view, bars)
-    return Drawing(pane.fig, view, about.axis, pane.draw)

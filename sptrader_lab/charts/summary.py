@@ -59,16 +59,21 @@ def value(name: str, number: float) -> str:
     unit = METRICS[name].unit
     if unit == "fraction":
         return percent(number)
-    return plain(number, 0) if unit == "count" else plain(number) if unit in {"money", "ratio"} else f"{plain(number, 1)} {unit}"
-
-
-def summary_html(result: Result, *, title: bool = True) -> str:
-    """Return headline cards, what must be known beside them, and every metric folded away."""
-    head = f"<h3>{html.escape(document.title(result))}</h3>" if title else ""
     return (
-        f'<style>{web("summary.css")}</style><div class="spt-summary">{head}{_cards_html(result)}{_notes_html(result)}'
-        f"<details><summary>All metrics</summary>{metrics_html(result)}</details></div>"
+        plain(number, 0)
+        if unit == "count"
+        else plain(number)
+        if unit in {"money", "ratio"}
+        else f"{plain(number, 1)} {unit}"
     )
+
+
+def summary_html(result: Result, *, title: bool = True, metrics: bool = True, style: bool = True) -> str:
+    """Return headline cards and what must be known beside them; every metric folded away, and the style, if asked."""
+    head = f"<h3>{html.escape(document.title(result))}</h3>" if title else ""
+    more = f"<details><summary>All metrics</summary>{metrics_html(result)}</details>" if metrics else ""
+    css = f"<style>{web('summary.css')}</style>" if style else ""
+    return f'{css}<div class="spt-summary">{head}{_cards_html(result)}{_notes_html(result)}{more}</div>'
 
 
 def _cards_html(result: Result) -> str:
@@ -83,7 +88,9 @@ def _cards_html(result: Result) -> str:
 def _notes_html(result: Result) -> str:
     notes = document.notes(result)
     lines = "".join(
-        f'<li class="spt-warning">{html.escape(note)}</li>' if note.startswith("warning") else f"<li>{html.escape(note)}</li>"
+        f'<li class="spt-warning">{html.escape(note)}</li>'
+        if note.startswith("warning")
+        else f"<li>{html.escape(note)}</li>"
         for note in notes
     )
     return f'<ul class="spt-notes">{lines}</ul>' if notes else ""

@@ -6,26 +6,19 @@ from typing import Any, Final
 
 import numpy as np
 from bokeh.core.properties import field, value
-from bokeh.models import (
-    CDSView,
-    ColumnDataSource,
-    CustomJS,
-    GlyphRenderer,
-    GroupFilter,
-    LegendItem,
-    LinearColorMapper,
-    Range1d,
-)
-from bokeh.plotting import figure
+from bokeh.models import CDSView, ColumnDataSource, CustomJS, GroupFilter, LinearColorMapper, Range1d
+from bokeh.models.annotations import LegendItem
 
-from sptrader_lab.charts.axis import BarAxis
+from sptrader_lab.charts.axis import BarAxis, ends
 from sptrader_lab.charts.buckets import Bars, Window
-from sptrader_lab.charts.frame import FONT, hover
+from sptrader_lab.charts.frame import FONT, Canvas, hover
 from sptrader_lab.charts.marks import Marks
 from sptrader_lab.charts.numbers import PriceText, instants, plain, signed
 from sptrader_lab.charts.palette import Palette
 from sptrader_lab.charts.scripts import script
 
+#: Arrows shrink when there are many: (trades, pixels).
+_SIZES: Final = ((60, 26.0), (150, 20.0), (400, 14.0), (10**9, 11.0))
 #: Profit labels are shown while at most this many exits are in view.
 MOST_LABELS: Final = 30
 _SIDES: Final = {1: "long", -1: "short"}
@@ -33,8 +26,9 @@ _SIDES: Final = {1: "long", -1: "short"}
 
 def trade_columns(trades: Marks, which: Bars, axis: BarAxis, window: Window, text: PriceText) -> dict[str, Any]:
     """Return the columns of the trades' source: places, levels, and facts already written out."""
-    chosen = Marks(*(values[which] for values in trades))
+    chosen = trades.at(which)
     entry, exit_ = axis.place(chosen.entry_bar), axis.place(chosen.exit_bar)
+    size = next(pixels for most, pixels in _SIZES if len(which) <= most)
     half = axis.body(window) / 2 / window.per
     if len(window.low):
         row = window.row_of(chosen.entry_bar)
@@ -55,6 +49,8 @@ def trade_columns(trades: Marks, which: Bars, axis: BarAxis, window: Window, tex
         "lift": np.where(chosen.pnl > 0, -11.0, 11.0),
         "baseline": ["bottom" if pnl > 0 else "top" for pnl in chosen.pnl],
         "side": [_SIDES[int(side)] for side in chosen.side],
+        "pixels": np.full(len(which), size),
+        "cross": np.full(len(which), 0.4 * size),
         "state": ["closed" if closed else "open" for closed in chosen.closed],
         "ambiguous": ["yes" if doubt else "no" for doubt in chosen.ambiguous],
         "label": [
@@ -80,7 +76,7 @@ def _facts(chosen: Marks, text: PriceText) -> dict[str, list[str]]:
         ],
         "levels": [f"{text.price(stop)} / {text.price(target)}" for stop, target in levels],
         "held": [plain(bars, 0) for bars in chosen.exit_bar - chosen.entry_bar + 1],
-        "size": [plain(quantity) for quantity in chosen.quantity],
+        "amount": [plain(quantity) for quantity in chosen.quantity],
         "profit": [signed(pnl) for pnl in chosen.pnl],
         "move": [text.move(each) for each in move],
         "why": [
@@ -91,11 +87,11 @@ def _facts(chosen: Marks, text: PriceText) -> dict[str, list[str]]:
 
 
 def add_trades(
-    fig: figure, source: ColumnDataSource, colours: Palette, view: Range1d, currency: str
+    fig: Canvas, source: ColumnDataSource, colours: Palette, view: Range1d, currency: str
 ) -> list[LegendItem]:
     """Draw the trades of `source` on `fig`; return what the legend says about them."""
     outcome = _by_outcome(colours)
-    everyone = {"source": source}
+    everyone: dict[str, Any] = {"source": source}
     levels = [
         fig.segment(
             "from", level, "to", level, color=colour, line_dash=[5, 3], line_width=1.2, line_alpha=0.85, **everyone
@@ -108,7 +104,7 @@ def add_trades(
     }
     closed = CDSView(filter=GroupFilter(column_name="state", group="closed"))
     crosses = fig.scatter(
-        "exit", "exit_price", marker="x", size=10, line_color=outcome, line_width=2.4, view=closed, **everyone
+        "exit", "exit_price", marker="x", size="cross", line_color=outcome, line_width=2.4, view=closed, **everyone
     )
     doubtful = CDSView(filter=GroupFilter(column_name="ambiguous", group="yes"))
     rings = fig.scatter(
@@ -139,14 +135,14 @@ def _by_outcome(colours: Palette) -> Any:
     return field("won", LinearColorMapper(palette=[colours.loss, colours.profit], low=0, high=1))
 
 
-def _arrows(fig: figure, source: ColumnDataSource, side: str, colour: str) -> GlyphRenderer[Any]:
+def _arrows(fig: Canvas, source: ColumnDataSource, side: str, colour: str) -> Any:
     shape = "arrow_up" if side == "long" else "arrow_down"
     return fig.scatter(
         "entry",
         "anchor",
         marker=f"@{side}",
         defs={f"@{side}": CustomJS(code=script(shape))},
-        size=26,
+        size="pixels",
         fill_color=colour,
         line_color=None,
         source=source,
@@ -154,7 +150,7 @@ def _arrows(fig: figure, source: ColumnDataSource, side: str, colour: str) -> Gl
     )
 
 
-def _key(fig: figure, marker: str, colour: str) -> GlyphRenderer[Any]:
+def _key(fig: Canvas, marker: str, colour: str) -> Any:
     """Return a mark outside of everything, whose shape the legend borrows (it can't draw the arrows)."""
     hollow = marker in {"x", "circle"}
     fill = None if hollow else colour
@@ -163,7 +159,7 @@ def _key(fig: figure, marker: str, colour: str) -> GlyphRenderer[Any]:
     )
 
 
-def _add_labels(fig: figure, source: ColumnDataSource, outcome: Any, colours: Palette, view: Range1d) -> None:
+def _add_labels(fig: Canvas, source: ColumnDataSource, outcome: Any, colours: Palette, view: Range1d) -> None:
     labels = fig.text(
         "exit",
         "exit_price",
@@ -181,7 +177,9 @@ def _add_labels(fig: figure, source: ColumnDataSource, outcome: Any, colours: Pa
         border_radius=3,
         source=source,
     )
-    seen = sum(view.start <= place <= view.end for place in source.data["exit"])
+    start, end = ends(view)
+    exits: Any = source.data["exit"]
+    seen = sum(start <= place <= end for place in exits)
     labels.visible = seen <= MOST_LABELS
     args = {"trades": source, "labels": labels, "view": view, "most": MOST_LABELS}
     follow = CustomJS(args=args, code=script("profits"))
@@ -190,13 +188,13 @@ def _add_labels(fig: figure, source: ColumnDataSource, outcome: Any, colours: Pa
     source.js_on_change("data", follow)
 
 
-def _trade_hover(renderers: list[GlyphRenderer[Any]], currency: str) -> Any:
+def _trade_hover(renderers: list[Any], currency: str) -> Any:
     facts = [
         ("entry", "@entered"),
         ("exit", "@exited"),
         (f"profit ({currency})", "<b>@profit</b>"),
         ("move", "@move"),
-        ("quantity", "@size"),
+        ("quantity", "@amount"),
         ("stop / target", "@levels"),
         ("held, bars", "@held"),
         ("closed by", "@why"),

@@ -23,21 +23,8 @@ def json_option(parser: argparse.ArgumentParser) -> None:
 def emit(args: argparse.Namespace, document: Any, text: Callable[[], str]) -> None:
     """Print `document` as JSON when `--json` was given, else what `text` returns. NaN becomes null."""
     if args.json:
-        print(json.dumps(_plain(document), indent=2, allow_nan=False))
+        from sptrader_lab.results.document import plain
+
+        print(json.dumps(plain(document), indent=2, allow_nan=False))
     else:
         print(text())
-
-
-def _plain(value: Any) -> Any:
-    """Return `value` in types that JSON knows; numbers without a value become null."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
-        value = value.item()
-    if isinstance(value, float) and not (float("-inf") < value < float("inf")):
-        return None
-    if value is None or isinstance(value, (str, int, float, bool)):
-        return value
-    return str(value)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sptrader_lab.cli.common import emit, json_option
-from sptrader_lab.errors import ComponentError
+from sptrader_lab.errors import LabError
 
 if TYPE_CHECKING:
     from sptrader_lab.components.exam import Exam
@@ -36,12 +36,20 @@ def add(subparsers: Any) -> None:
     check.set_defaults(run=_check)
 
 
-def _library(name: str = "") -> Library:
-    """Return what is found around the current folder, or around `name` when it is a file."""
+def _library() -> Library:
+    """Return what is found around the current folder."""
     from sptrader_lab.components.library import scan, standard_folders
 
-    file = Path(name)
-    return scan(*standard_folders(file if name and file.is_file() else None))
+    return scan(*standard_folders())
+
+
+def _find(name: str) -> tuple[Spec, Library]:
+    """Return one component, and what is found around it; a file that exists is meant as it is."""
+    from sptrader_lab.components.library import scan, standard_folders
+
+    file = Path(name).resolve()
+    library = scan(*standard_folders(file)) if file.is_file() else _library()
+    return library.find(str(file) if file.is_file() else name), library
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -72,7 +80,7 @@ def _listing(specs: list[Spec], broken: tuple[Broken, ...]) -> str:
 
 
 def _show(args: argparse.Namespace) -> int:
-    spec = _library(args.name).find(args.name)
+    spec, _ = _find(args.name)
     emit(args, _described(spec), lambda: _page(spec))
     return 0
 
@@ -146,16 +154,21 @@ def _described(spec: Spec) -> dict[str, Any]:
 def _check(args: argparse.Namespace) -> int:
     from sptrader_lab.components.exam import exam_candles, examine
 
-    library = _library(args.name or "")
-    specs = [library.find(args.name)] if args.name else list(library.specs.values())
-    broken = () if args.name else library.broken
+    specs: list[Spec]
+    broken: tuple[Broken, ...] = ()
+    if args.name:
+        spec, library = _find(args.name)
+        specs = [spec]
+    else:
+        library = _library()
+        specs, broken = list(library.specs.values()), library.broken
     candles = exam_candles()
     exams: list[Exam] = []
     refused: dict[str, str] = {each.path: str(each.error) for each in broken}
     for spec in specs:
         try:
             exams.append(examine(spec, candles, library=library))
-        except ComponentError as error:  # a requirement of one component hides no other
+        except LabError as error:  # a requirement of one component hides no other
             refused[spec.name] = f"{spec.name}: could not be examined: {error}"
     document = {
         "exams": [

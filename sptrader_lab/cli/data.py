@@ -12,7 +12,9 @@ from sptrader_lab.errors import InputError
 
 def add(subparsers: Any) -> None:
     """Add the group `data` with list, import and check."""
-    group = subparsers.add_parser("data", help="list, import and check candles").add_subparsers(required=True)
+    group = subparsers.add_parser("data", help="list, import and check candles").add_subparsers(
+        metavar="COMMAND", required=True
+    )
     listing = group.add_parser("list", help="what candles there are")
     importing = group.add_parser(
         "import",

@@ -15,9 +15,9 @@ Columns = Column | tuple[Column, ...]
 def where_defined(function: Callable[..., Columns], *columns: Column, outputs: int = 1) -> tuple[Column, ...]:
     """Apply `function` to each unbroken stretch of bars at which every column is defined, NaN elsewhere.
 
-    An input that comes from another component begins with NaN, its warm-up, and most indicators would carry that NaN
-    to the end. A NaN in the middle ends what came before: behind it the function warms up again. Both keep S2, since a
-    stretch never reaches over a later one.
+    An input that comes from another component begins with NaN, its warm-up, and may hold one later; sums and smoothings
+    would carry it to the end (TA-Lib's do). Here it ends what came before, and behind it the function warms up again.
+    That keeps S2: no stretch depends on a later one.
 
     Parameters
     ----------

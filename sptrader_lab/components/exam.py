@@ -30,7 +30,8 @@ class Finding:
     seen: str = ""
 
     def __str__(self) -> str:
-        return f"{'ok  ' if self.passed else 'FAIL'} {self.question}{': ' + self.seen if self.seen else ''}"
+        seen = ": " + self.seen.replace("\n", "\n       ") if self.seen else ""
+        return f"{'ok  ' if self.passed else 'FAIL'} {self.question}{seen}"
 
 
 @dataclass(frozen=True)

@@ -86,14 +86,14 @@ class Library:
 
     def _match(self, name: str) -> Spec | Broken | None:
         is_path = name.endswith(".py") or "/" in name or "\\" in name
-        if is_path and Path(name).is_file():
-            return _read(Path(name))
         plain = name.removesuffix(".py").replace("\\", "/")
         wanted = tuple((plain if is_path else plain.replace(".", "/")).split("/"))
         wanted = tuple(part for part in wanted if part not in ("", "."))
         for entry in self.entries:
             if Path(entry.path).with_suffix("").parts[-len(wanted) :] == wanted:
                 return entry
+        if is_path and Path(name).is_file():
+            return _read(Path(name))
         last = wanted[-1] if wanted else ""
         return next((entry for entry in self.entries if entry.name == last), None)
 

@@ -8,6 +8,7 @@ from typing import Any
 from sptrader_lab.kernel.account import decide_exit, limit_reached
 from sptrader_lab.kernel.compile import inlined
 from sptrader_lab.kernel.journal import note_entry_order, note_refusal
+from sptrader_lab.kernel.rolling import reaches_up
 from sptrader_lab.kernel.sizing import quantity, wanted_notional
 from sptrader_lab.kernel.state import (
     ENTER_LONG,
@@ -92,10 +93,9 @@ def decide_exits(market: Market, legs: Legs, rules: Any, book: Book, journal: Jo
 def decide_entries(market: Market, legs: Legs, rules: Any, book: Book, journal: Journal, leg: int, bar: int) -> None:
     """Order or refuse the entries of one leg at the close of `bar`, long before short."""
     flags = legs.flags[legs.offset[leg] + bar]
-    if flags & ENTER_LONG:
-        decide_entry(market, legs, rules, book, journal, leg, bar, 1)
-    if flags & ENTER_SHORT:
-        decide_entry(market, legs, rules, book, journal, leg, bar, -1)
+    for side in (1, -1):
+        if flags & (ENTER_LONG if side > 0 else ENTER_SHORT):
+            decide_entry(market, legs, rules, book, journal, leg, bar, side)
 
 
 @inlined
@@ -111,7 +111,7 @@ def decide_entry(
     stop = protection(rule.stop_distance, rule.stop_atr, legs.stop_atr, column)
     target = protection(rule.target_distance, rule.target_atr, legs.target_atr, column)
     trail = protection(rule.trail_distance, rule.trail_atr, legs.trail_atr, column)
-    atr = legs.size_atr[column] if rule.sizer == VOLATILITY else 0.0
+    atr = protection(0.0, 1.0, legs.size_atr, column) if rule.sizer == VOLATILITY else 0.0
     if reason == NONE and math.isnan(stop + target + trail + atr):
         reason = UNDEFINED_DISTANCE
     size = 0.0
@@ -122,7 +122,7 @@ def decide_entry(
         size = quantity(rule, contract, equity, close, committed(market, book), wanted)
         if size <= 0.0:
             reason, value, limit = ZERO_QUANTITY, size, contract.step
-        elif size < contract.minimum:
+        elif not reaches_up(size, contract.minimum):
             reason, value, limit = UNDER_MINIMUM, size, contract.minimum
     if reason != NONE:
         note_refusal(journal, now, bar, strategy, symbol, side, reason, value, limit)
@@ -137,10 +137,13 @@ def decide_entry(
 
 @inlined
 def protection(distance: float, multiple: float, atr: Any, column: int) -> float:
-    """Return the part of a protective distance that is known at the decision, price units; NaN when its ATR is undefined."""
+    """Return the part of a protective distance that is known at the decision, price units.
+
+    NaN when its ATR is undefined or not above zero: a stop that was asked for and silently isn't there protects nothing.
+    """
     if multiple == 0.0:
         return distance
-    return distance + multiple * atr[column]
+    return distance + multiple * atr[column] if atr[column] > 0.0 else math.nan
 
 
 @inlined

@@ -12,16 +12,17 @@ from sptrader_lab.types.records import CASH, FRACTION, RISK, UNITS
 @inlined
 def wanted_notional(rule: Any, equity: float, close: float, multiplier: float, stop_distance: float, atr: float) -> float:
     """Return the account money that the strategy's sizer asks for, before any limit."""
+    size = rule["size"]  # not `rule.size`, which interpreted code reads as numpy's own attribute
     if rule.sizer == FRACTION:
-        return equity * rule.size
+        return equity * size
     if rule.sizer == UNITS:
-        return rule.size * close * multiplier
+        return size * close * multiplier
     if rule.sizer == CASH:
-        return rule.size
+        return size
     distance = stop_distance if rule.sizer == RISK else atr
     if distance <= 0.0:
         return 0.0
-    return equity * rule.size / distance * close
+    return equity * size / distance * close
 
 
 @inlined

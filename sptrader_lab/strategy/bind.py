@@ -10,7 +10,7 @@ from sptrader_lab.components.library import Library
 from sptrader_lab.errors import Problem
 from sptrader_lab.strategy.bind_conditions import bind_condition
 from sptrader_lab.strategy.bind_signals import SignalBinder
-from sptrader_lab.strategy.binder import Binder, Call
+from sptrader_lab.strategy.binder import COLUMNS, Binder, Call
 from sptrader_lab.strategy.source import Mapped, Problems
 from sptrader_lab.strategy.strategy import Strategy
 from sptrader_lab.strategy.tree import Condition
@@ -50,6 +50,9 @@ def bind(strategy: Strategy, library: Library, tree: Mapped, problems: Problems)
         for place, name in enumerate(getattr(strategy.dependencies, kind)):
             binder.find(name, binder.line("dependencies", kind, place), kind.removesuffix("s"))
     for name in strategy.indicators:
+        if name in COLUMNS:
+            rule = "a candle column has this name already"
+            problems.add(binder.line("indicators", name), f"indicator {name!r}", rule)
         binder.declared(("indicators", name))
     for name in strategy.signal_config:
         signals.signal(name, binder.line("signal_config", name))

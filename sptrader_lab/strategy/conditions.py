@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 from sptrader_lab.strategy.expression import ExpressionError, parse_condition, parse_value
 from sptrader_lab.strategy.parameters import Parameters
+from sptrader_lab.strategy.schema.values import described
 from sptrader_lab.strategy.source import Listed, Mapped, Problems, Scalar, line_of
 from sptrader_lab.strategy.tree import (
     All,
@@ -88,7 +89,7 @@ class ConditionReader:
             item = self.read(node, line)
             return None if item is None else Not(item)
         if not isinstance(node, Listed):
-            self.problems.add(line, f"{key!r} holds {_kind(node)}", "it holds a list of conditions")
+            self.problems.add(line, f"{key!r} holds {described(node)}", "it holds a list of conditions")
             return None
         return self.group(node, line, Either if key == "any" else All)
 
@@ -96,12 +97,14 @@ class ConditionReader:
         self._keys(node, SIGNAL_KEYS, "a signal condition")
         name, outputs = node["signal"], node.get("outputs")
         if not isinstance(name, Scalar):
-            self.problems.add(line, f"'signal' holds {_kind(name)}", "it holds the name of one signal")
+            self.problems.add(line, f"'signal' holds {described(name)}", "it holds the name of one signal")
             return None
         if outputs is None:
             return Event(str(name), (), line_of(name, line))
         if not isinstance(outputs, Mapped):
-            self.problems.add(line, f"'outputs' holds {_kind(outputs)}", "it maps output names to what they must be")
+            self.problems.add(
+                line, f"'outputs' holds {described(outputs)}", "it maps output names to what they must be"
+            )
             return None
         tests = [self._output(key, outputs[key], outputs.line_of(key)) for key in outputs]
         # A test that can't be read leaves the others to be checked against the signal.
@@ -110,7 +113,7 @@ class ConditionReader:
     def _output(self, output: str, wanted: Any, line: int) -> OutputTest | None:
         if not isinstance(wanted, Scalar):
             self.problems.add(
-                line, f"output {output!r} holds {_kind(wanted)}", "write a value, or a comparison like '> 0.1'"
+                line, f"output {output!r} holds {described(wanted)}", "write a value, or a comparison like '> 0.1'"
             )
             return None
         match = _OPERATOR.fullmatch(wanted)
@@ -176,9 +179,3 @@ class ConditionReader:
         except ExpressionError as error:
             self.problems.add(line, error.what, error.rule, error.near)
             return None
-
-
-def _kind(node: Any) -> str:
-    if isinstance(node, Mapped):
-        return "a mapping"
-    return "a list" if isinstance(node, Listed) else "nothing" if node is None else repr(node)

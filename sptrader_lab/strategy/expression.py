@@ -31,7 +31,7 @@ from sptrader_lab.strategy.tree import (
 
 MAX_LENGTH: Final = 1_000
 MAX_DEPTH: Final = 60
-MAX_WINDOW: Final = 1_000_000
+MAX_WINDOW: Final = 10_000
 ROLLINGS: Final = ("mean", "sum", "min", "max", "std")
 FUNCTIONS: Final = ("abs", "min", "max", "shift", "crosses_above", "crosses_below")
 Lookup: TypeAlias = Callable[[str], str]
@@ -115,9 +115,8 @@ class _Builder:
     def build(self, node: ast.expr) -> Any:
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise ExpressionError(
-                f"{self.text!r} is nested more than {MAX_DEPTH} deep", "split it into several conditions"
-            )
+            rule = f"an expression is nested at most {MAX_DEPTH} deep; split it into several conditions"
+            raise ExpressionError(f"{self.text!r}", rule)
         found = self._build(node)
         self.depth -= 1
         return found

@@ -16,6 +16,9 @@ from sptrader_lab.types.calendar import DAY, MINUTE, SECOND
 from sptrader_lab.types.candles import Candles
 
 _BASIS_POINTS: Final = 10_000.0
+_DAY: Final = 1_440  # minutes
+_WEEK: Final = 7 * _DAY
+_MONDAY: Final = 3 * _DAY  # 1970-01-01 was a Thursday, day 3 of a week that begins on Monday
 
 
 def blocked(filters: Filters, candles: Candles) -> NDArray[np.uint8]:
@@ -29,18 +32,23 @@ def blocked(filters: Filters, candles: Candles) -> NDArray[np.uint8]:
         codes[candles.spread > filters.max_spread_bps / _BASIS_POINTS * candles.close] = reasons.MAX_SPREAD
     if filters.min_volume_usd is not None:
         codes[candles.volume * candles.close < filters.min_volume_usd] = reasons.MIN_VOLUME
-    hours = parse_hours(filters.trading_hours) if filters.trading_hours else (0, 1439)
-    days = parse_days(filters.trading_days) if filters.trading_days else (True,) * 7
-    if hours == (0, 1439) and all(days):
-        return codes
-    minutes = local_minutes(candles.close_time, filters.trading_zone)
-    if not all(days):
-        forbidden = ~np.array(days)
-        # 1970-01-01 was a Thursday, day 3 of a week that begins on Monday.
-        codes[forbidden[(minutes // 1440 + 3) % 7]] = reasons.TRADING_DAYS
-    if hours != (0, 1439):
-        codes[~_within(minutes % 1440, *hours)] = reasons.TRADING_HOURS
+    if filters.trading_hours or filters.trading_days:
+        minutes = local_minutes(candles.close_time, filters.trading_zone)
+        closed = _closed(filters)[(minutes + _MONDAY) % _WEEK]
+        np.copyto(codes, closed, where=closed != 0)
     return codes
+
+
+def _closed(filters: Filters) -> NDArray[np.uint8]:
+    """Return the reason code of every minute of a week that begins on Monday."""
+    first, last = parse_hours(filters.trading_hours or "00:00-23:59")
+    minute = np.arange(_DAY)
+    # Both ends are included; last below first wraps midnight.
+    inside = (minute >= first) & (minute <= last) if first <= last else (minute >= first) | (minute <= last)
+    week = np.zeros((7, _DAY), np.uint8)
+    week[~np.array(parse_days(filters.trading_days or "Mon-Sun"))] = reasons.TRADING_DAYS
+    week[:, ~inside] = reasons.TRADING_HOURS
+    return week.ravel()
 
 
 def unapplied(filters: Filters, candles: Candles) -> tuple[str, ...]:
@@ -51,13 +59,13 @@ def unapplied(filters: Filters, candles: Candles) -> tuple[str, ...]:
     return ()
 
 
-def local_minutes(instants: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
+def local_minutes(instants: NDArray[np.int64], zone: str) -> NDArray[np.int32]:
     """Return the minutes since 1970 that a wall clock in `zone` shows, right across every change of the clocks."""
     if not len(instants) or zone == "UTC":
-        return instants // MINUTE
+        return (instants // MINUTE).astype(np.int32)
     starts, offsets = _offsets(int(instants[0]), int(instants[-1]), zone)
     which = np.searchsorted(starts, instants, side="right") - 1
-    return (instants + offsets[which]) // MINUTE
+    return ((instants + offsets[which]) // MINUTE).astype(np.int32)
 
 
 def _offsets(first: int, last: int, zone: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -80,10 +88,3 @@ def _offsets(first: int, last: int, zone: str) -> tuple[NDArray[np.int64], NDArr
         changes.append((high, offset(high)))
     table = np.array(changes, np.int64) * SECOND
     return table[:, 0], table[:, 1]
-
-
-def _within(minute: NDArray[np.int64], first: int, last: int) -> NDArray[np.bool_]:
-    """Return which minutes of the day lie in first..last, both included; last below first wraps midnight."""
-    if first <= last:
-        return (minute >= first) & (minute <= last)
-    return (minute >= first) | (minute <= last)

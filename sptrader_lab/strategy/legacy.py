@@ -45,7 +45,6 @@ def set_aside(tree: Mapped, problems: Problems) -> list[Problem]:
         part = tree.get(section)
         trailing = part.get("trailing_stop") if isinstance(part, Mapped) else None
         if isinstance(part, Mapped) and isinstance(trailing, Scalar) and trailing.lower() in _OFF:
-            del part["trailing_stop"]
             warn(
                 line_of(trailing), f"{section}.trailing_stop: {trailing} has no effect", "without the key there is none"
             )

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import Any, Final, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from sptrader_lab.components.library import Library, scan, standard_folders
 from sptrader_lab.errors import InputError, Problem, StrategyError, nearest
 from sptrader_lab.strategy import legacy
+from sptrader_lab.strategy.bind import bind
 from sptrader_lab.strategy.conditions import ConditionReader
-from sptrader_lab.strategy.parameters import Parameters
+from sptrader_lab.strategy.parameters import Parameters, unresolved
 from sptrader_lab.strategy.schema.sections import SignalConfig
+from sptrader_lab.strategy.schema.values import described
 from sptrader_lab.strategy.sides import SIDES, SideReader
-from sptrader_lab.strategy.source import Listed, Mapped, Problems, Scalar, line_at, read
+from sptrader_lab.strategy.source import Mapped, Problems, Scalar, line_at, read
 from sptrader_lab.strategy.strategy import DEFAULT_SIZE, Origin, Strategy
-
-if TYPE_CHECKING:
-    from sptrader_lab.components.library import Library
 
 _MESSAGES: Final = {
     "missing": "it is required",
@@ -56,8 +56,6 @@ def load_strategy(source: str | Path, *, library: Library | None = None) -> Stra
         problems.add(1, "a strategy is a mapping", "begin with `name: my_strategy`")
     if not isinstance(tree, Mapped):
         raise StrategyError(problems.ordered())
-    from sptrader_lab.components.library import scan, standard_folders
-
     if library is None:
         library = scan(*standard_folders(Path(path).parent if path != "<text>" else None))
     return _build(Origin(path, text, source=tree, library=library), problems)
@@ -97,8 +95,6 @@ def _build(origin: Origin, problems: Problems) -> Strategy:
     tree.put("parameters", parameters.values(), tree.line_of("parameters"))
     strategy = _validated(tree, problems)
     if strategy is not None and library is not None:
-        from sptrader_lab.strategy.bind import bind
-
         warnings += bind(strategy, library, tree, problems).warnings
     if problems or strategy is None:
         raise StrategyError(problems.ordered())
@@ -142,10 +138,12 @@ def _validated(tree: Mapped, problems: Problems) -> Strategy | None:
             return Strategy.model_validate(pruned)
         except ValidationError as error:
             found = error.errors(include_url=False)
+        first = pruned is tree
         for details in found:
-            if pruned is tree or details["type"] != "missing":
+            if first:  # what a later round finds follows from what was taken away
                 _report(details, tree, problems)
             pruned = _without(pruned, details["loc"], missing=details["type"] == "missing")
+        assert problems, found
     return None
 
 
@@ -179,13 +177,12 @@ def _report(details: ErrorDetails, tree: Mapped, problems: Problems) -> None:
         problems.unknown(line, f"key in {'.'.join(map(str, path[:-1])) or 'the strategy'}", str(path[-1]), known)
     elif kind == "lab":
         context = details["ctx"]
-        shown = repr(value) if isinstance(value, Scalar) else context["shown"]
-        problems.add(line, f"{where}: {shown}", context["rule"], context["near"])
+        if not unresolved(value):
+            problems.add(line, f"{where}: {context['shown']}", context["rule"], context["near"])
     elif kind == "missing":
         problems.add(line, f"{where!r} is missing", _MESSAGES[kind])
     else:
-        shown = repr(value) if isinstance(value, Scalar) else "a list" if isinstance(value, Listed) else "this"
-        problems.add(line, f"{where}: {shown}", _MESSAGES.get(kind, details["msg"]))
+        problems.add(line, f"{where}: {described(value)}", _MESSAGES.get(kind, details["msg"]))
 
 
 def _without(node: Any, path: tuple[int | str, ...], *, missing: bool) -> Any:

@@ -133,6 +133,11 @@ class Parameters:
             return node
 
 
+def unresolved(value: object) -> bool:
+    """Say whether a value is a reference that could not be looked up, a problem noted already."""
+    return isinstance(value, Scalar) and not value.origin and _REFERENCE.fullmatch(value.strip()) is not None
+
+
 def typed(text: str) -> ParameterValue:
     """Return a scalar as what it plainly is: `10` whole, `0.02` a number, `true` a boolean, anything else a word.
 

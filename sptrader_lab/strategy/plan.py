@@ -178,16 +178,17 @@ class Plan:
     def overlays(self, computed: Computed) -> dict[str, Overlay]:
         """Return the indicators' lines by label, such as ``sma(10)`` or ``macd(12, 26, 9).signal``."""
         found: dict[str, Overlay] = {}
+        labels: set[str] = set()
         for call in self.calls:
             if call.spec.kind != "indicator" or call.key in computed.failures:
                 continue
             lines = computed.outputs[call.key]
-            over_price = all(_on_price_scale(line, computed.columns["close"]) for line in lines.values())
             short = f"{call.spec.name}({', '.join(_shown(value) for value in call.parameters.values())})"
-            label = short if short not in {key.split(").")[0] + ")" for key in found} else call.key
+            label = call.key if short in labels else short
+            labels.add(short)
             for name, line in lines.items():
                 full = label if len(lines) == 1 else f"{label}.{name}"
-                found[full] = Overlay(line, "price" if over_price else label)
+                found[full] = Overlay(line, "price" if _on_price_scale(line, computed.columns["close"]) else label)
         return found
 
     def _candle_names(self) -> list[str]:
@@ -269,5 +270,5 @@ def _on_price_scale(line: Column, close: Column) -> bool:
     defined = ~np.isnan(values)
     if not defined.any():
         return False
-    ratio = np.median(values[defined] / prices[defined])
-    return bool(0.8 < ratio < 1.25)
+    ratio = values[defined] / prices[defined]
+    return bool(0.8 < np.median(ratio) < 1.25 and ratio.min() > 0.5)

@@ -21,8 +21,8 @@ def make_rules(strategy: Strategy) -> np.recarray[Any, Any]:
     table = records(1, RULES)
     rule = table[0]
     risk, execution, commission = strategy.risk, strategy.execution, strategy.commission
-    rule.sizer, rule.size = SIZERS.index(strategy.size.type), strategy.size.value
-    rule.size_atr = 1.0 if strategy.size.type == "volatility" else 0.0
+    rule.sizer = SIZERS.index(strategy.size.type)
+    rule["size"] = strategy.size.value  # `rule.size` reads as numpy's own attribute
     rule.position_limit = _or_infinite(risk.position_limit)
     rule.cash_buffer = CASH_BUFFER
     rule.max_positions = risk.max_positions or _MANY

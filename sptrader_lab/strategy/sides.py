@@ -52,6 +52,8 @@ class SideReader:
         by_side = [side for side in SIDES if node.get(side) is not None]
         flat = [key for key in ("when", "primary", "filters") if node.get(key) is not None]
         side = self._action(node, ENTRY_ACTIONS, "buy")
+        if by_side and node.get("action") is not None:
+            self._warn(node.line_of("action"), "entry.action has no effect", "entry.long and entry.short say the side")
         if by_side and flat:
             rule = "write either entry.when for one side, or entry.long and entry.short"
             self.problems.add(node.line_of(flat[0]), f"entry.{flat[0]} stands beside entry.{by_side[0]}", rule)

@@ -17,7 +17,7 @@ from sptrader_lab.errors import Problem, nearest
 #: More than any strategy needs; an alias bomb reaches it at once.
 MAX_NODES: Final = 20_000
 MAX_DEPTH: Final = 50
-MAX_TEXT: Final = 1_000_000
+MAX_TEXT: Final = 200_000
 _STANDARD: Final = "tag:yaml.org,2002:"
 _MERGE: Final = "tag:yaml.org,2002:merge"
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
@@ -122,7 +122,10 @@ def read(text: str, problems: Problems) -> Node:
             line, f"not valid YAML: U+{_code(error.character):04X}", "only printable characters may stand here"
         )
         return None
-    except (ValueError, OverflowError, RecursionError) as error:
+    except RecursionError:
+        problems.add(1, "not valid YAML: nested too deep", f"a strategy nests at most {MAX_DEPTH} deep")
+        return None
+    except (ValueError, OverflowError) as error:
         problems.add(1, f"not valid YAML: {str(error).splitlines()[0]}")
         return None
     if root is None:

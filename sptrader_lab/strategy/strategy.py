@@ -51,10 +51,10 @@ class Origin:
     text: str = ""
     warnings: tuple[Problem, ...] = ()
     referenced: tuple[str, ...] = ()
-    source: Mapped = field(default_factory=Mapped)
-    tree: Mapped = field(default_factory=Mapped)
+    source: Mapped = field(default_factory=Mapped, repr=False)
+    tree: Mapped = field(default_factory=Mapped, repr=False)
     overrides: Mapping[str, object] = field(default_factory=dict)
-    library: Library | None = None
+    library: Library | None = field(default=None, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the library behind: its functions belong to this process."""
@@ -151,17 +151,17 @@ class Strategy(Section):
     @property
     def stop_loss(self) -> Level | None:
         """The stop loss: `exit` over `risk` over `parameters`."""
-        return self.exit.stop_loss or self.risk.stop_loss
+        return self._level("stop_loss")
 
     @property
     def take_profit(self) -> Level | None:
         """The profit target: `exit` over `risk` over `parameters`."""
-        return self.exit.take_profit or self.risk.take_profit
+        return self._level("take_profit")
 
     @property
     def trailing_stop(self) -> Level | None:
         """The trailing stop (S8): `exit` over `risk` over `parameters`."""
-        return self.exit.trailing_stop or self.risk.trailing_stop
+        return self._level("trailing_stop")
 
     @property
     def max_holding_period(self) -> int | None:
@@ -201,6 +201,11 @@ class Strategy(Section):
         from sptrader_lab.strategy.load import rebuilt
 
         return rebuilt(self, parameters)
+
+    def _level(self, name: str) -> Level | None:
+        given = name in self.exit.model_fields_set  # `stop_loss: false` under exit turns one under risk off
+        level: Level | None = getattr(self.exit if given else self.risk, name)
+        return level
 
     def __repr__(self) -> str:
         return f"<Strategy {self.name!r} from {self.path}>"

@@ -308,6 +308,8 @@ def _check(candles: Candles) -> None:
     )
     if candles.volume.min() < 0:
         _refuse(candles, np.flatnonzero(candles.volume < 0), "its volume is negative")
+    if candles.spread is not None and candles.spread.min() < 0:
+        _refuse(candles, np.flatnonzero(candles.spread < 0), "its spread is negative")
 
 
 def _refuse(candles: Candles, rows: NDArray[np.intp], rule: str) -> None:

@@ -164,7 +164,6 @@ RULES: Final = np.dtype(
     [
         ("sizer", "i8"),
         ("size", "f8"),
-        ("size_atr", "f8"),
         ("position_limit", "f8"),  # fraction of equity; inf: none
         ("cash_buffer", "f8"),
         ("max_positions", "i8"),

@@ -121,7 +121,11 @@ async function render({model, el}) {
   const later = setTimeout(() => el.append(note), 700)
   let bokeh, doc, outbox
 
-  const repaint = () => { if (doc) recolour(doc, model.get("swaps"), isDark(model, el)) }
+  const repaint = () => {
+    const swaps = model.get("swaps"), dark = isDark(model, el)
+    el.style.background = model.get("theme") === "auto" ? "" : swaps[0][dark ? 1 : 0]  // the first pair is the paper
+    if (doc) recolour(doc, swaps, dark)
+  }
   const begin = async (message, buffers) => {
     const {Document} = bokeh.require("document")
     doc?.clear()

@@ -57,7 +57,7 @@ class _View:
     name: str
 
 
-class BokehPane(anywidget.AnyWidget):  # type: ignore[misc]
+class BokehPane(anywidget.AnyWidget):
     """Shows a Bokeh figure or layout; what changes on either side changes on the other.
 
     Parameters
@@ -76,7 +76,7 @@ class BokehPane(anywidget.AnyWidget):  # type: ignore[misc]
     _esm = "\n".join([script("recolour"), (_BESIDE / "bokeh_pane.js").read_text(encoding="utf-8")])
     bokeh_version = traitlets.Unicode(bokeh.__version__).tag(sync=True)
     theme = traitlets.Enum(["auto", "light", "dark"], "auto").tag(sync=True)
-    swaps = traitlets.List().tag(sync=True)
+    swaps: Any = traitlets.List().tag(sync=True)
 
     def __init__(self, figure: LayoutDOM, theme: str = "auto", **options: Any) -> None:
         palette(theme)

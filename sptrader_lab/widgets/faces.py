@@ -32,5 +32,5 @@ def report(result: Result, path: str | Path, **options: Any) -> Path:
 
 def show(result: Result) -> dict[str, Any]:
     """Return what a notebook cell shows of a result: tabs, or a table where widgets can't be shown."""
-    bundle: dict[str, Any] = dict(ResultView(result)._repr_mimebundle_())  # noqa: SLF001 - IPython's protocol
+    bundle: dict[str, Any] = dict(ResultView(result)._repr_mimebundle_())
     return {**bundle, "text/plain": repr(result), "text/html": document.to_html(result)}

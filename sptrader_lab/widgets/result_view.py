@@ -10,9 +10,8 @@ import ipywidgets
 
 from sptrader_lab.charts.axis import Drawing
 from sptrader_lab.charts.equity import equity_drawing
-from sptrader_lab.charts.layout import result_drawing
+from sptrader_lab.charts.layout import price_drawing, result_drawing
 from sptrader_lab.charts.months import monthly_heatmap
-from sptrader_lab.charts.price import price_drawing
 from sptrader_lab.charts.summary import summary_html
 from sptrader_lab.widgets.bokeh_pane import BokehPane
 from sptrader_lab.widgets.trades_table import TradesTable
@@ -46,7 +45,9 @@ def _overview(result: Result) -> ipywidgets.Widget:
 def _chart(result: Result) -> ipywidgets.Widget:
     if len(result.candles) == 1:
         return live_pane(price_drawing(result))
-    choice = ipywidgets.Dropdown(options=[(name, place) for place, name in enumerate(result.symbols)], description="Symbol")
+    choice = ipywidgets.Dropdown(
+        options=[(name, place) for place, name in enumerate(result.symbols)], description="Symbol"
+    )
     room = ipywidgets.VBox([choice, live_pane(price_drawing(result))])
 
     def change(news: dict[str, Any]) -> None:
@@ -68,18 +69,18 @@ class ResultView(ipywidgets.Tab):  # type: ignore[misc]
         self._built: set[int] = set()
         self._building = threading.Lock()
         super().__init__(children=[ipywidgets.VBox() for _ in TABS], titles=tuple(TABS), selected_index=0)
-        self.open(0)
+        self.build(0)
         self.observe(self._opened, "selected_index")
 
-    def open(self, index: int) -> None:
+    def build(self, index: int) -> None:
         """Build the tab at `index` unless it is there already."""
         with self._building:  # the callback may come on the main thread or on a subshell's
             if index in self._built:
                 return
             self._built.add(index)
-            build = list(TABS.values())[index]
-            self.children[index].children = (build(self._result),)
+            make = list(TABS.values())[index]
+            self.children[index].children = (make(self._result),)
 
     def _opened(self, news: dict[str, Any]) -> None:
         if news["new"] is not None:
-            self.open(news["new"])
+            self.build(news["new"])

@@ -19,7 +19,7 @@ PAGE: Final = 100
 _BESIDE: Final = Path(__file__).parent
 
 
-class TradesTable(anywidget.AnyWidget):  # type: ignore[misc]
+class TradesTable(anywidget.AnyWidget):
     """All closed trades of a result, `PAGE` rows at a time; a click on a head sorts all of them.
 
     Notes
@@ -30,8 +30,8 @@ class TradesTable(anywidget.AnyWidget):  # type: ignore[misc]
 
     _esm = _BESIDE / "trades_table.js"
     _css = web("summary.css") + (_BESIDE / "trades_table.css").read_text(encoding="utf-8")
-    columns = traitlets.List().tag(sync=True)
-    rows = traitlets.List().tag(sync=True)
+    columns: Any = traitlets.List().tag(sync=True)
+    rows: Any = traitlets.List().tag(sync=True)
     total = traitlets.Int().tag(sync=True)
     first = traitlets.Int().tag(sync=True)
     key = traitlets.Unicode("id").tag(sync=True)
@@ -41,7 +41,9 @@ class TradesTable(anywidget.AnyWidget):  # type: ignore[misc]
         self._result = result
         self._order = sorted_trades(result)
         super().__init__(
-            columns=[list(column) for column in COLUMNS], total=len(self._order), rows=trade_rows(result, self._order[:PAGE])
+            columns=[list(column) for column in COLUMNS],
+            total=len(self._order),
+            rows=trade_rows(result, self._order[:PAGE]),
         )
         self.on_msg(self._receive)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sptrader_lab.charts.axis import Drawing
+from sptrader_lab.charts.axis import Drawing, ends
 from sptrader_lab.widgets.bokeh_pane import BokehPane
 from sptrader_lab.widgets.worker import WORKER
 
@@ -18,7 +18,7 @@ class Zoom:
     def __init__(self, pane: BokehPane, drawing: Drawing) -> None:
         self._pane = pane
         self._drawing = drawing
-        self._drawn = drawing.axis.bars(float(drawing.view.start), float(drawing.view.end))
+        self._drawn = drawing.axis.bars(*ends(drawing.view))
         drawing.view.on_change("start", self._moved)
         drawing.view.on_change("end", self._moved)
 
@@ -28,7 +28,7 @@ class Zoom:
     def redraw(self) -> None:
         """Draw what is in view, unless what is drawn covers it and is not much wider."""
         view, axis = self._drawing.view, self._drawing.axis
-        start, stop = axis.bars(float(view.start), float(view.end))
+        start, stop = axis.bars(*ends(view))
         low, high = self._drawn
         if stop <= start or (low <= start and stop <= high and high - low <= _TOO_WIDE * (stop - start)):
             return

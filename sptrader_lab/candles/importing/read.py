@@ -104,6 +104,10 @@ def _csv(path: Path) -> Table:
     columns, ragged = _fields(raw, len(cells), delimiter, skip)
     numbers = np.arange(skip + 1, skip + 1 + len(columns[0]) + len(ragged))
     line = numbers[~np.isin(numbers, [number for number, _ in ragged])]
+    # An empty line comes as a row of empty fields.
+    filled = np.array([bool(lines[number - 1].strip()) for number in line.tolist()], np.bool_)
+    columns = tuple(column[filled].reset_index(drop=True) for column in columns) if not filled.all() else columns
+    line = line[filled]
     told = tuple((number, why) for number, why in ragged if lines[number - 1].strip())
     if not len(line) and not told:
         raise ImportRefused(f"{path}: the file holds a header and no rows")

@@ -81,7 +81,9 @@ class ImportReport:
             said.append(f"{self.repeated:,} rows stand in the file more than once, the same; one of each was taken")
         if self.disorder:
             said.append(f"{self.disorder:,} rows stand behind a later one; the store keeps candles in order")
-        said += [f"{count:,} rows not imported: {reason}" for reason, count in self.reasons.items()]
+        said += [
+            f"{count:,} row{'s' if count > 1 else ''} not imported: {reason}" for reason, count in self.reasons.items()
+        ]
         if self.quarantine is not None:
             said.append(f"the rows that were not imported are in {self.quarantine}")
         return (*said, *self.notes)

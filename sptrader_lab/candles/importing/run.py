@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sptrader_lab.candles.importing.formats import Layout, recognise
 from sptrader_lab.candles.importing.read import Table, read_table
 from sptrader_lab.candles.importing.report import ImportReport
-from sptrader_lab.candles.importing.times import Times, read_times
+from sptrader_lab.candles.importing.times import Place, Times, read_times
 from sptrader_lab.candles.layout import folder_of, replace_with
 from sptrader_lab.candles.merge import merge
 from sptrader_lab.candles.quality import examine
@@ -68,7 +68,9 @@ def import_file(data: Path, path: Path, wish: Wish) -> ImportReport:
     folder_of(data, "store", wish.symbol, "1m")
     table = read_table(path)
     layout = recognise(table, wish.columns)
-    times = read_times(_time_column(table, layout), layout, wish.tz, instrument(wish.symbol), str(path))
+    times = read_times(
+        _time_column(table, layout), layout, wish.tz, instrument(wish.symbol), Place(path, _time_name(table, layout))
+    )
     judged = _judge(_rows(table, layout, times), times)
     good = np.array([reason is None for reason in judged.reason], np.bool_) & ~judged.repeated
     if wish.bad_rows == "refuse" or not good.any():
@@ -107,13 +109,18 @@ def import_file(data: Path, path: Path, wish: Wish) -> ImportReport:
         disorder=judged.disorder,
         quarantine=_put_aside(data, table, wish.symbol, bad) if bad else None,
         notes=tuple(layout.notes),
-        quality=replace(quality, rows=total),
+        quality=replace(quality, rows=total, broken=(quality.broken or {}) | Counter(why for _, why in table.ragged)),
     )
 
 
 def _time_column(table: Table, layout: Layout) -> pd.Series:
     first = table.columns[layout.columns["time"]]
     return first if layout.clock is None else first.astype("str") + " " + table.columns[layout.clock].astype("str")
+
+
+def _time_name(table: Table, layout: Layout) -> str:
+    positions = [layout.columns["time"], *([] if layout.clock is None else [layout.clock])]
+    return "+".join(table.header[position] for position in positions)
 
 
 def _rows(table: Table, layout: Layout, times: Times) -> Rows:

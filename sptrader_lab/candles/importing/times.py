@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,7 +17,7 @@ from sptrader_lab.candles.importing.formats import Layout
 from sptrader_lab.candles.rows import NO_TIME, Mask
 from sptrader_lab.candles.sessions import trading_days
 from sptrader_lab.errors import ImportRefused
-from sptrader_lab.types.calendar import DAY, HOUR, MINUTE
+from sptrader_lab.types.calendar import DAY, HOUR, MINUTE, SECOND
 from sptrader_lab.types.instruments import Instrument
 
 _CLOCK: Final = r"(?:[T ]+(\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?))?"
@@ -24,6 +25,8 @@ _ZONE: Final = r"\s*(Z|UTC|GMT|(?:GMT|UTC)?[+-]\d\d:?\d\d)?"
 _YEAR_FIRST: Final = rf"(\d{{4}})[-./](\d{{1,2}})[-./](\d{{1,2}}){_CLOCK}{_ZONE}"
 _YEAR_LAST: Final = rf"(\d{{1,2}})[-./](\d{{1,2}})[-./](\d{{4}}){_CLOCK}{_ZONE}"
 _SOLID: Final = r"(\d{4})(\d\d)(\d\d)(?:[ T]?(\d{4}(?:\d\d)?))?()"
+_YEARS: Final = (1800, 2099)
+_LATEST: Final = 4_102_444_800 * SECOND  # 2100-01-01
 _EPOCHS: Final = ((9, 11, 10**9), (12, 13, 10**6), (15, 16, 1000), (18, 19, 1))
 
 
@@ -35,6 +38,20 @@ class Times(NamedTuple):
     zone: str
 
 
+class Place(NamedTuple):
+    """Where times stand, for messages: the file, and the column as `--columns` would name it."""
+
+    path: Path
+    column: str
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def told(self, pattern: str) -> str:
+        """Return the option that says how the times are written."""
+        return f'--columns "time={self.column}:{pattern}"'
+
+
 class _Naive(NamedTuple):
     """Wall-clock times (ns, `NO_TIME` where unreadable), each row's own offset from UTC (ns), and which rows name one."""
 
@@ -44,7 +61,7 @@ class _Naive(NamedTuple):
     only_dates: bool
 
 
-def read_times(values: pd.Series, layout: Layout, tz: str | None, facts: Instrument, place: str) -> Times:
+def read_times(values: pd.Series, layout: Layout, tz: str | None, facts: Instrument, place: Place) -> Times:
     """Read a column of times.
 
     Parameters
@@ -62,7 +79,10 @@ def read_times(values: pd.Series, layout: Layout, tz: str | None, facts: Instrum
     naive = _wall_clock(values, layout, place)
     wall, known = naive.wall, naive.wall != NO_TIME
     if not known.any():
-        raise ImportRefused(f"{place}: no time can be read; the first is {_first(values)!r}. {_PATTERN_HINT}")
+        raise ImportRefused(
+            f"{place}: no time can be read; the first is {_first(values)!r}. "
+            f"Say how they are written: {place.told('%d %b %Y %H:%M')} (or whatever fits)"
+        )
     wrong = {"the time can't be read": ~known} if not known.all() else {}
     if naive.has_offset.any():
         mixed = known & ~naive.has_offset
@@ -82,14 +102,11 @@ def read_times(values: pd.Series, layout: Layout, tz: str | None, facts: Instrum
     return Times(time, wrong, zone)
 
 
-_PATTERN_HINT: Final = "Say how it is written: --columns time=NAME:%d/%m/%Y %H:%M (or whatever fits)"
-
-
 def _first(values: pd.Series) -> str:
     return str(values.iloc[0])
 
 
-def _wall_clock(values: pd.Series, layout: Layout, place: str) -> _Naive:
+def _wall_clock(values: pd.Series, layout: Layout, place: Place) -> _Naive:
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         return _typed(pd.DatetimeIndex(values))
     if pd.api.types.is_numeric_dtype(values.dtype):
@@ -116,6 +133,7 @@ def _wall_clock(values: pd.Series, layout: Layout, place: str) -> _Naive:
 def _typed(stamps: pd.DatetimeIndex) -> _Naive:
     aware = stamps.tz is not None
     plain = stamps.tz_convert("UTC").tz_localize(None) if aware else stamps
+    plain = plain.where((plain.year >= _YEARS[0]) & (plain.year <= _YEARS[1]))  # ns reach no further than 1678..2262
     wall = np.array(plain.as_unit("ns").asi8, np.int64)  # NaT is the same number as NO_TIME
     return _naive(wall, np.zeros_like(wall), np.full(len(wall), aware))
 
@@ -132,16 +150,16 @@ def _epoch(text: pd.Series, *, wall_clock: bool) -> _Naive:
     digits = text.str.len().to_numpy()
     wall = np.full(len(text), NO_TIME)
     for low, high, unit in _EPOCHS:
-        fits = (digits >= low) & (digits <= high) & (numbers > 0)
+        fits = (digits >= low) & (digits <= high) & (numbers > 0) & (numbers < _LATEST // unit)
         wall[fits] = numbers[fits] * unit
     return _naive(wall, np.zeros_like(wall), np.full(len(wall), not wall_clock))
 
 
-def _ymd(parts: pd.DataFrame, layout: Layout, place: str) -> tuple[pd.Series, pd.Series, pd.Series]:  # noqa: ARG001
+def _ymd(parts: pd.DataFrame, layout: Layout, place: Place) -> tuple[pd.Series, pd.Series, pd.Series]:  # noqa: ARG001
     return parts[0], parts[1], parts[2]
 
 
-def _dmy(parts: pd.DataFrame, layout: Layout, place: str) -> tuple[pd.Series, pd.Series, pd.Series]:
+def _dmy(parts: pd.DataFrame, layout: Layout, place: Place) -> tuple[pd.Series, pd.Series, pd.Series]:
     """Return year, month, day; a file in which every day is below 13 can't be told from its mirror."""
     one, two = (pd.to_numeric(parts[position], errors="coerce") for position in (0, 1))
     day_first = layout.day_first
@@ -150,9 +168,10 @@ def _dmy(parts: pd.DataFrame, layout: Layout, place: str) -> tuple[pd.Series, pd
         if first_is_day == second_is_day:
             row = parts.dropna(subset=[0]).iloc[0]
             why = "both orders appear" if first_is_day else "no day is above 12"
+            clock = " %H:%M" if isinstance(row[3], str) else ""
             raise ImportRefused(
                 f"{place}: dates like {row[0]}/{row[1]}/{row[2]} may mean day/month or month/day ({why}); say which: "
-                "--columns time=NAME:%d/%m/%Y %H:%M or --columns time=NAME:%m/%d/%Y %H:%M"
+                f"{place.told('%d/%m/%Y' + clock)} or {place.told('%m/%d/%Y' + clock)}"
             )
         day_first = first_is_day
     return parts[2], parts[1 if day_first else 0], parts[0 if day_first else 1]

@@ -22,10 +22,16 @@ _DURATION: Final = re.compile(r"(\d+)\s*([smhdw])")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
+def described(value: object) -> str:
+    """Return how an error shows a value."""
+    if isinstance(value, Mapping):
+        return "a mapping"
+    return "a list" if isinstance(value, (list, tuple)) else "nothing" if value is None else repr(value)
+
+
 def refused(value: object, rule: str, near: str = "") -> PydanticCustomError:
     """Return the error that says which value breaks which rule."""
-    shown = value if isinstance(value, (str, int, float)) else f"a {'list' if isinstance(value, list) else 'mapping'}"
-    return PydanticCustomError("lab", "{rule}", {"rule": rule, "near": near, "shown": repr(shown)})
+    return PydanticCustomError("lab", "{rule}", {"rule": rule, "near": near, "shown": described(value)})
 
 
 class Section(BaseModel):
@@ -37,7 +43,7 @@ class Section(BaseModel):
     @classmethod
     def _without_empty(cls, data: Any) -> Any:
         if not isinstance(data, Mapping):
-            return data
+            return {} if data is None else data
         return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
 
 
@@ -116,7 +122,7 @@ def texts(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return (str(value),)
     if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
-        raise refused(value, "must be a list of names")
+        raise refused(value, "must be a list")
     return tuple(str(item) for item in value)
 
 

@@ -1,0 +1,194 @@
+"""One backtest, timed: against vectorbt doing the same, against a loop written by hand, and as the candles grow.
+
+Run by `make bench`. Each figure is the best of several runs in one process; all figures of one table come from one run. The
+strategy is strategies/ma_crossover.yaml on generated minutes: two moving averages, their crossings, a stop and a target.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import resource
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+
+import handwritten
+
+import sptrader_lab as lab
+from sptrader_lab.backtesting.simulate import Leg, _make_journal, contract, make_book, make_legs, make_market, simulate
+from sptrader_lab.kernel.loop import run_bars
+from sptrader_lab.types.calendar import MINUTE
+from sptrader_lab.types.instruments import instrument
+
+STRATEGY = ROOT / "strategies" / "ma_crossover.yaml"
+STOP, TARGET, SLIPPAGE, SIZE, FAST, SLOW = 0.02, 0.04, 0.0001, 0.1, 10, 30
+
+
+def make_candles(bars: int) -> lab.Candles:
+    """Minutes of a random walk with fat days, the same for the same length."""
+    random = np.random.default_rng(7)
+    close = 1.1 * np.exp(np.cumsum(random.normal(0.0, 1.5e-4, bars)))
+    opens = np.concatenate([[1.1], close[:-1]])
+    reach = random.exponential(6e-5, (2, bars))
+    high, low = np.maximum(opens, close) * (1 + reach[0]), np.minimum(opens, close) * (1 - reach[1])
+    time_ns = 1_577_836_800_000_000_000 + np.arange(bars, dtype=np.int64) * MINUTE
+    return lab.Candles("EURUSD", "1m", time_ns, opens, high, low, close, np.ones(bars), source="random walk")
+
+
+def best(work: Callable[[], Any], repeats: int) -> float:
+    """Return the shortest of several runs in seconds; the first, which compiles, does not count."""
+    work()
+    found = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - started)
+    return min(found)
+
+
+def vectorbt_run(candles: lab.Candles) -> Callable[[], Any]:
+    """The same strategy in vectorbt's fastest way: compiled indicators, from_signals, its statistics."""
+    import pandas as pd
+    import vectorbt as vbt
+
+    vbt.settings.array_wrapper["freq"] = "1min"
+    frame = candles.to_frame()
+
+    def work() -> Any:
+        fast, slow = vbt.MA.run(frame["close"], FAST), vbt.MA.run(frame["close"], SLOW)
+        entries, exits = fast.ma_crossed_above(slow), fast.ma_crossed_below(slow)
+        # Decided at the close, filled at the next open: signals move one bar on, the price is the open.
+        portfolio = vbt.Portfolio.from_signals(
+            frame["close"],
+            entries.vbt.fshift(1),
+            exits.vbt.fshift(1),
+            open=frame["open"],
+            high=frame["high"],
+            low=frame["low"],
+            price=frame["open"],
+            size=SIZE,
+            size_type="percent",
+            sl_stop=STOP,
+            tp_stop=TARGET,
+            slippage=SLIPPAGE,
+            init_cash=10_000.0,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return portfolio.stats(settings={"freq": pd.Timedelta("1min")})
+
+    return work
+
+
+def whole_run(candles: lab.Candles, strategy: Any) -> Callable[[], Any]:
+    """Everything that `lab.backtest` does, metrics included."""
+    return lambda: lab.backtest(strategy, candles).metrics
+
+
+def kernel_runs(candles: lab.Candles) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """The kernel alone and the loop written by hand on the same ready columns, writing into memory they own already."""
+    from sptrader_lab.backtesting.run import _library
+    from sptrader_lab.strategy.plan import make_plan
+
+    strategy = lab.load_strategy(STRATEGY)
+    plan = make_plan(strategy, _library(strategy))
+    decisions = plan.decide(candles, plan.compute(candles))
+    facts = instrument("EURUSD")
+    contracts, rules = contract(facts), plan.rules
+    market, legs = make_market([candles], contracts, facts.day_end, None), make_legs([candles], [Leg(0, 0, decisions)])
+    journal = _make_journal(len(candles) // 4, len(candles))
+    equity, trades = np.empty(len(candles)), np.empty((len(candles) // 4, 5))
+    columns = (candles.open, candles.high, candles.low, candles.close)
+    settings = (10_000.0, SIZE, SLIPPAGE, STOP, TARGET)
+
+    def kernel() -> Any:
+        journal.used[:] = 0
+        book = make_book(market, legs, rules, 10_000.0)
+        assert run_bars(market, legs, rules, book, journal, 64)
+        return journal.used[2], journal.equity[-1], book.account[0].max_drawdown
+
+    def by_hand() -> Any:
+        count, worst = handwritten.crossover_loop(*columns, decisions.entry_long, decisions.exit_long, *settings, equity, trades)
+        return count, equity[-1], worst
+
+    assert kernel() == by_hand(), f"{kernel()} {by_hand()}"
+    assert simulate([candles], [Leg(0, 0, decisions)], rules, contracts, 10_000.0, facts.day_end).equity[-1] == equity[-1]
+    return kernel, by_hand
+
+
+def compare(bars: int, repeats: int, *, with_vectorbt: bool) -> None:
+    """Print the table of ratios."""
+    candles, strategy = make_candles(bars), lab.load_strategy(STRATEGY)
+    result = lab.backtest(strategy, candles)
+    print(f"{bars:,} bars, {result.metrics['total_trades']:,} trades, best of {repeats}\n")
+    whole = best(whole_run(candles, strategy), repeats)
+    print(f"lab.backtest, whole          {whole * 1e3:9.1f} ms   {whole / bars * 1e9:7.1f} ns/bar")
+    for part, seconds in lab.backtest(strategy, candles).seconds.items():
+        print(f"    {part:<25}{seconds * 1e3:9.1f} ms")
+    if with_vectorbt:
+        peer = best(vectorbt_run(candles), max(2, repeats // 3))
+        print(f"vectorbt, the same           {peer * 1e3:9.1f} ms   {peer / bars * 1e9:7.1f} ns/bar")
+        print(f"    ratio                    {peer / whole:9.1f}      (at least 20 wanted)")
+    kernel, by_hand = kernel_runs(candles)
+    ours, theirs = best(kernel, repeats), best(by_hand, repeats)
+    print(f"kernel alone                 {ours * 1e3:9.1f} ms   {ours / bars * 1e9:7.1f} ns/bar")
+    print(f"loop written by hand         {theirs * 1e3:9.1f} ms   {theirs / bars * 1e9:7.1f} ns/bar")
+    print(f"    ratio                    {ours / theirs:9.2f}      (at most 2 wanted)")
+
+
+def grow(sizes: list[int]) -> None:
+    """Print time and memory for growing candles."""
+    strategy = lab.load_strategy(STRATEGY)
+    print("\n      bars   lab.backtest      per bar   bytes per bar beyond the candles")
+    for bars in sizes:
+        candles = make_candles(bars)
+        seconds = best(whole_run(candles, strategy), 3)
+        print(f"{bars:10,}   {seconds * 1e3:9.1f} ms   {seconds / bars * 1e9:7.1f} ns   {peak_memory(bars):9.0f}")
+
+
+def peak_memory(bars: int) -> float:
+    """Return how many bytes per bar a backtest adds to the process at its peak, measured in a fresh process."""
+    code = (
+        "import resource, sys; sys.path[:0] = [{root!r}, {root!r} + '/benchmarks']; import backtest as b, sptrader_lab as lab;"
+        "s = lab.load_strategy(b.STRATEGY); lab.backtest(s, b.make_candles(5000)).metrics; c = b.make_candles({bars});"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024; before = b.resident();"
+        "lab.backtest(s, c).metrics; print(max(peak() - before, 0) / {bars})"
+    ).format(root=str(ROOT), bars=bars)
+    import subprocess
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def resident() -> int:
+    """Return the memory that this process holds now, bytes; what its candles took at their making is given back."""
+    with Path("/proc/self/statm").open() as file:
+        now = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return max(now, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--bars", type=int, default=1_000_000)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--no-vectorbt", action="store_true", help="only our own figures")
+    parser.add_argument("--no-growth", action="store_true", help="only the comparison")
+    args = parser.parse_args()
+    print(f"Python {platform.python_version()}, numpy {np.__version__}, {os.cpu_count()} cores, {platform.machine()}\n")
+    compare(args.bars, args.repeats, with_vectorbt=not args.no_vectorbt)
+    if not args.no_growth:
+        grow([10_000, 100_000, 1_000_000, 10_000_000])
+
+
+if __name__ == "__main__":
+    main()

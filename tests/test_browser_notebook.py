@@ -1,0 +1,319 @@
+"""A result in a real JupyterLab, driven by a real Chromium: what a reader sees, not what Python believes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+pytestmark = pytest.mark.browser
+
+HERE = Path(__file__).resolve().parent
+ARTEFACTS = HERE / "artefacts"
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+MAKE = f"""
+import sys
+sys.path[:0] = [{str(HERE)!r}, {str(HERE.parent)!r}]
+from chart_results import make_result, random_candles
+from sptrader_lab.results import faces
+from sptrader_lab.widgets.faces import plot, report, show
+for name, face in (("plot", plot), ("report", report), ("show", show)):
+    faces.register(name, face)
+result = make_result(random_candles(6000))
+"""
+# The panel is found by its path: at the start the shell's current widget may still be the launcher.
+READY = """async (path) => {
+  const sleep = (ms) => new Promise((done) => setTimeout(done, ms)), start = Date.now()
+  while (Date.now() - start < 60000) {
+    const app = window.jupyterapp
+    if (app) {
+      await app.restored
+      const panel = [...app.shell.widgets("main")].find((each) => each.context && each.context.path === path)
+      if (panel) {
+        await panel.context.ready
+        await panel.sessionContext.ready
+        const kernel = panel.sessionContext.session && panel.sessionContext.session.kernel
+        if (kernel && kernel.status === "idle" && app.commands.hasCommand("notebook:run-all-cells")) {
+          app.shell.activateById(panel.id)
+          await sleep(200)
+          window.panel = panel
+          return true
+        }
+      }
+    }
+    await sleep(100)
+  }
+  return false
+}"""
+RUN = """async (code) => {
+  const future = window.panel.sessionContext.session.kernel.requestExecute({code, store_history: false})
+  let out = ""
+  future.onIOPub = (message) => { out += message.content.text || (message.content.evalue ? "ERROR " + message.content.evalue : "") }
+  await future.done
+  return out.trim()
+}"""
+ERRORS = """() => window.panel.content.widgets.flatMap((cell) => cell.model.type === "code" ? cell.model.outputs.toJSON() : [])
+  .filter((output) => output.output_type === "error").map((output) => output.evalue)"""
+# Bokeh keeps its canvases in nested shadow roots; a canvas without one coloured pixel shows nothing.
+PAINTED = """() => {
+  const found = []
+  const walk = (node) => {
+    for (const each of node.querySelectorAll("*")) {
+      if (each instanceof HTMLCanvasElement && each.getBoundingClientRect().height > 60 && each.checkVisibility()) {
+        const {data} = each.getContext("2d").getImageData(0, 0, each.width, each.height)
+        const colours = new Set()
+        for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 0) colours.add(data[i] << 16 | data[i + 1] << 8 | data[i + 2])
+        found.push(colours.size)
+      }
+      if (each.shadowRoot) walk(each.shadowRoot)
+    }
+  }
+  walk(document)
+  return found.filter((colours) => colours > 20).length
+}"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Lab:
+    """A JupyterLab server of this test's own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "root"
+        self.root.mkdir()
+        quiet = folder / "s" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+        quiet.parent.mkdir(parents=True)
+        quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self._log = folder / "lab.log"
+        names = {"JUPYTER_CONFIG_DIR": "c", "JUPYTER_DATA_DIR": "d", "JUPYTER_RUNTIME_DIR": "r", "IPYTHONDIR": "i"}
+        names |= {"JUPYTERLAB_SETTINGS_DIR": "s", "JUPYTERLAB_WORKSPACES_DIR": "w"}
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1"]
+        command += [f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token="]
+        command += [
+            "--LabApp.expose_app_in_browser=True",
+            "--LabApp.news_url=None",
+            f"--ServerApp.root_dir={self.root}",
+        ]
+        environment = os.environ | {name: str(folder / place) for name, place in names.items()}
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        self._wait()
+
+    def _wait(self) -> None:
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"{self.url}/api", timeout=1).close()
+            except OSError:
+                assert self._process.poll() is None, self._log.read_text()
+                time.sleep(0.1)
+            else:
+                return
+        pytest.fail(f"JupyterLab did not answer within 30 s:\n{self._log.read_text()}")
+
+    def notebook(self, name: str, *cells: str) -> None:
+        book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(book, self.root / name)
+
+    def end_sessions(self) -> None:
+        with urllib.request.urlopen(f"{self.url}/api/sessions") as answer:
+            sessions = json.load(answer)
+        for session in sessions:
+            request = urllib.request.Request(f"{self.url}/api/sessions/{session['id']}", method="DELETE")
+            request.add_header("Cookie", "_xsrf=a")
+            request.add_header("X-XSRFToken", "a")
+            urllib.request.urlopen(request).close()
+
+    def stop(self) -> None:
+        self.end_sessions()
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Reader:
+    """One page: opens a notebook, runs it, and remembers everything that went wrong."""
+
+    def __init__(self, lab: Lab, page: Any) -> None:
+        self.lab, self.page = lab, page
+        self.troubles: list[str] = []
+        self.outside: list[str] = []
+        page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        page.on("console", self._heard)
+        page.on("request", self._asked)
+
+    def _heard(self, message: Any) -> None:
+        # JupyterLab itself asks for files that need not exist (a workspace, user settings).
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.troubles.append(message.text)
+
+    def _asked(self, request: Any) -> None:
+        if not request.url.startswith((self.lab.url, self.lab.url.replace("http", "ws"), "blob:", "data:")):
+            self.outside.append(request.url)
+
+    def open(self, name: str) -> None:
+        self.page.goto(f"{self.lab.url}/lab/tree/{name}")
+        assert self.page.evaluate(READY, name), "the notebook did not open within a minute"
+
+    def run_all(self) -> None:
+        self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        assert self.page.evaluate(ERRORS) == []
+
+    def kernel(self, code: str) -> str:
+        return str(self.page.evaluate(RUN, code))
+
+    def theme(self, name: str) -> None:
+        self.page.evaluate(f"() => window.jupyterapp.commands.execute('apputils:change-theme', {{theme: {name!r}}})")
+        self.page.wait_for_timeout(600)
+
+    def wait_painted(self, count: int) -> None:
+        for _ in range(150):
+            if self.page.evaluate(PAINTED) >= count:
+                return
+            self.page.wait_for_timeout(100)
+        self.keep("failed")
+        pytest.fail(f"fewer than {count} painted canvases after 15 s; {self.troubles}")
+
+    def wait_kernel(self, code: str, wanted: str) -> None:
+        for _ in range(50):
+            if (answer := self.kernel(code)) == wanted:
+                return
+            self.page.wait_for_timeout(100)
+        pytest.fail(f"{code} gave {answer}, not {wanted}")
+
+    def keep(self, name: str) -> None:
+        ARTEFACTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=str(ARTEFACTS / f"{name}.png"))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("chromium is not installed (looked for chromium, chromium-browser, google-chrome)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, headless=True, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def lab(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    server = Lab(tmp_path_factory.mktemp("lab"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def reader(lab: Lab, chromium: Any) -> Iterator[Reader]:
+    page = chromium.new_page(viewport={"width": 1400, "height": 1000})
+    yield Reader(lab, page)
+    page.close()
+    lab.end_sessions()
+
+
+def test_a_result_shows_overview_chart_and_trades_in_tabs(reader: Reader) -> None:
+    reader.lab.notebook("result.ipynb", MAKE, "result")
+    reader.open("result.ipynb")
+    reader.run_all()
+    page = reader.page
+    page.get_by_text("Max drawdown", exact=True).first.wait_for()
+    reader.wait_painted(3)
+    reader.keep("overview-light")
+
+    page.get_by_role("tab", name="Chart").click()
+    reader.wait_painted(1)
+    page.wait_for_timeout(500)
+    reader.keep("chart-light")
+
+    page.get_by_role("tab", name="Trades").click()
+    page.get_by_role("columnheader", name="profit").click()
+    page.get_by_role("columnheader", name="profit ▾").wait_for()
+    best = float(page.locator(".spt-trades tbody tr").first.locator("td").nth(8).inner_text().replace(",", ""))
+    assert best == pytest.approx(float(reader.kernel("print(result.trades.pnl.max())")), abs=0.005)
+    reader.keep("trades-light")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Export CSV").click()
+    assert len(Path(saved.value.path()).read_text().splitlines()) == 1 + int(reader.kernel("print(len(result.trades))"))
+
+    reader.theme("JupyterLab Dark")
+    reader.keep("trades-dark")
+    page.get_by_role("tab", name="Chart").click()
+    page.wait_for_timeout(500)
+    reader.keep("chart-dark")
+    page.get_by_role("tab", name="Overview").click()
+    page.wait_for_timeout(500)
+    reader.keep("overview-dark")
+    assert reader.troubles == []
+    assert reader.outside == []
+
+
+def test_two_views_and_the_kernel_follow_each_other(reader: Reader) -> None:
+    cells = "pane = result.plot(); pane", "pane", "plain = result.plot(theme='dark'); plain"
+    reader.lab.notebook("pane.ipynb", MAKE, *cells)
+    reader.open("pane.ipynb")
+    reader.run_all()
+    page = reader.page
+    reader.theme("JupyterLab Light")
+    reader.wait_painted(4)
+    assert reader.kernel("print(len(pane.views))") == "2"
+    reader.keep("plot")
+
+    # The wheel zooms in: the kernel hears of it and answers with finer candles.
+    titles = "print(pane.figure.children[0].title.text)"
+    before = reader.kernel(titles)
+    assert "each candle here = 3" in before
+    page.locator(".bk-Figure").first.hover(position={"x": 500, "y": 200})
+    for _ in range(12):
+        page.mouse.wheel(0, -400)
+        page.wait_for_timeout(60)
+    reader.wait_kernel(titles, "EURUSD 1h")
+    page.wait_for_timeout(500)
+    reader.keep("plot-zoomed")
+
+    # What the kernel changes reaches both views, and what one view changed is not echoed to it for ever.
+    reader.kernel("pane.figure.children[0].title.text = 'renamed by the kernel'")
+    for _ in range(50):
+        names = page.evaluate("() => [...Bokeh.index].map((view) => view.model.children?.[0]?.title?.text)")
+        if names.count("renamed by the kernel") == 2:
+            break
+        page.wait_for_timeout(100)
+    assert names.count("renamed by the kernel") == 2
+    sent = reader.kernel("print(len(pane.views), pane.theme, plain.theme)")
+    assert sent == "2 auto dark"
+
+    # After a reload the page asks again, and the kernel still has everything.
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page.reload()
+    assert page.evaluate(READY, "pane.ipynb")
+    reader.wait_painted(4)
+    page.wait_for_timeout(300)
+    reader.keep("plot-reloaded")
+    reader.kernel("pane.close(); plain.close()")
+    assert reader.troubles == []
+    assert reader.outside == []

@@ -1,0 +1,130 @@
+"""The strategies that come along, the command that checks files, and the reference of every key."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from sptrader_lab.cli import strategy as command
+from sptrader_lab.components.library import own_library, scan
+from sptrader_lab.errors import StrategyError
+from sptrader_lab.strategy.conditions import GROUPS, INDICATOR_KEYS, SIGNAL_KEYS
+from sptrader_lab.strategy.legacy import MEANINGLESS
+from sptrader_lab.strategy.load import load_strategy
+from sptrader_lab.strategy.plan import make_plan
+from sptrader_lab.strategy.sides import ENTRY_KEYS, EXIT_KEYS
+from sptrader_lab.strategy.strategy import Strategy
+
+ROOT = Path(__file__).resolve().parent.parent
+FILES = sorted((ROOT / "strategies").glob("*.yaml"))
+REFERENCE = ROOT / "docs" / "strategy.md"
+LIBRARY = scan(own_library())
+
+
+def run(*words: str) -> int:
+    parser = argparse.ArgumentParser()
+    command.add(parser.add_subparsers())
+    args = parser.parse_args(["strategy", "check", *words])
+    return args.run(args)
+
+
+def test_there_are_at_least_six_long_and_short_among_them():
+    loaded = [load_strategy(file, library=LIBRARY) for file in FILES]
+    assert len(loaded) >= 6
+    assert sum(strategy.entry.short is not None for strategy in loaded) >= 2
+    assert len({strategy.name for strategy in loaded}) == len(loaded)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_shipped_strategy_is_documented_without_warnings_and_every_parameter_acts(file):
+    strategy = load_strategy(file, library=LIBRARY)
+    assert strategy.name == file.stem
+    assert strategy.description
+    assert strategy.warnings == ()
+    assert set(strategy.referenced_parameters) == set(strategy.parameters)
+    assert file.read_text().startswith("# ")
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_shipped_strategy_enters_and_exits_on_real_candles(file, eurusd_1h):
+    plan = make_plan(load_strategy(file, library=LIBRARY), LIBRARY)
+    found = plan.decide(eurusd_1h, plan.compute(eurusd_1h))
+    for side, flags in (("long", found.entry_long), ("short", found.entry_short)):
+        wanted = f"entry_{side}" in plan.bound.rules
+        assert bool(((flags == 1) & (found.blocked == 0)).sum() >= 5) == wanted
+
+
+def test_the_classic_takes_its_period_from_a_parameter():
+    strategy = load_strategy(ROOT / "strategies" / "ma_crossover.yaml", library=LIBRARY)
+    plan = make_plan(strategy.with_parameters({"ma_fast_period": 8}), LIBRARY)
+    assert [call.key for call in plan.calls][:2] == ["sma(close, period=8)", "sma(close, period=30)"]
+
+
+def test_check_says_ok_and_exits_with_0(capsys):
+    assert run(*map(str, FILES)) == 0
+    assert capsys.readouterr().out.count(": ok (") == len(FILES)
+
+
+def test_check_lists_every_problem_and_exits_with_1(tmp_path, capsys):
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("name: bad\nentry: {when: close > smaa, size: 10}\nrisk: {max_drawdwn: 1}\n")
+    assert run(str(FILES[0]), str(bad)) == 1
+    printed = capsys.readouterr().out
+    assert f"{bad}: 3 problems" in printed
+    assert f"{bad}:2: unknown name 'smaa'" in printed
+
+
+def test_check_speaks_json(tmp_path, capsys):
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("name: bad\n")
+    assert run("--json", str(bad), str(tmp_path / "missing.yaml"), str(FILES[0])) == 1
+    first, second, third = json.loads(capsys.readouterr().out)
+    assert (first["ok"], first["problems"][0]["line"]) == (False, 1)
+    assert (second["ok"], third["ok"], third["name"]) == (False, True, FILES[0].stem)
+
+
+# The reference
+
+
+def keys_of(model: Any) -> set[str]:
+    found: set[str] = set()
+    for name, field in model.model_fields.items():
+        found.add(name)
+        found |= {key for inner in _models(field.annotation) for key in keys_of(inner)}
+    return found
+
+
+def _models(annotation: Any) -> list[Any]:
+    if hasattr(annotation, "model_fields"):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _models(inner)]
+
+
+def test_the_reference_names_every_key():
+    text = REFERENCE.read_text()
+    keys = keys_of(Strategy) | {key for _, key in MEANINGLESS}
+    keys |= {*GROUPS, *SIGNAL_KEYS, *INDICATOR_KEYS, *ENTRY_KEYS, *EXIT_KEYS}
+    assert not sorted(key for key in keys if f"`{key}`" not in text)
+
+
+def _block(text: str, heading: str, language: str) -> str:
+    return text.split(f"## {heading}")[1].split(f"```{language}\n")[1].split("```", maxsplit=1)[0]
+
+
+def test_the_troubleshooting_shows_what_is_really_printed():
+    text = REFERENCE.read_text()
+    with pytest.raises(StrategyError) as error:
+        load_strategy(_block(text, "Troubleshooting", "yaml"), library=LIBRARY)
+    assert len(error.value.problems) == 5
+    assert str(error.value).replace("<text>", "five.yaml") == _block(text, "Troubleshooting", "text").strip()
+
+
+def test_every_example_of_the_reference_loads():
+    examples = REFERENCE.read_text().split("## Troubleshooting")[0].split("```yaml\n")[1:]
+    assert len(examples) >= 3
+    for example in examples:
+        load_strategy(example.split("```")[0], library=LIBRARY)
