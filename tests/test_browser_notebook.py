@@ -16,6 +16,10 @@ from typing import Any
 
 import nbformat
 import pytest
+from chart_results import make_result, random_candles
+
+from sptrader_lab.charts.numbers import signed
+from sptrader_lab.charts.report import write_report
 
 pytestmark = pytest.mark.browser
 
@@ -317,3 +321,38 @@ def test_two_views_and_the_kernel_follow_each_other(reader: Reader) -> None:
     reader.kernel("pane.close(); plain.close()")
     assert reader.troubles == []
     assert reader.outside == []
+
+
+def test_a_report_opens_without_a_network_in_the_readers_theme(chromium: Any, tmp_path: Path) -> None:
+    result = make_result(random_candles(900))
+    path = write_report(result, tmp_path / "report.html")
+    page = chromium.new_page(viewport={"width": 1400, "height": 1000}, color_scheme="dark")
+    troubles, asked = [], []
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    for _ in range(100):
+        if page.evaluate(PAINTED) >= 5:
+            break
+        page.wait_for_timeout(100)
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=str(ARTEFACTS / "report-dark.png"), full_page=True)
+    assert page.evaluate(PAINTED) >= 5
+    paper = "() => getComputedStyle(document.body).backgroundColor"
+    drawn = "() => [...Bokeh.index][0].model.children[0].background_fill_color"
+    assert (page.evaluate(paper), page.evaluate(drawn)) == ("rgb(17, 17, 17)", "#111111")
+    page.get_by_role("button", name="theme").click()
+    assert (page.evaluate(paper), page.evaluate(drawn)) == ("rgb(255, 255, 255)", "#ffffff")
+    page.wait_for_timeout(400)
+    page.screenshot(path=str(ARTEFACTS / "report-light.png"), full_page=True)
+
+    page.get_by_role("columnheader", name="profit").click()
+    worst = page.locator("tbody tr").first.locator("td").nth(8).inner_text()
+    assert worst == signed(float(result.trades["pnl"].min()))
+    page.get_by_role("columnheader", name="profit").click()
+    best = page.locator("tbody tr").first.locator("td").nth(8).inner_text()
+    assert best == signed(float(result.trades["pnl"].max()))
+    page.close()
+    assert troubles == []
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []

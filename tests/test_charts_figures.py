@@ -35,10 +35,6 @@ def quiet() -> Result:
     return make_result(trade=False)
 
 
-def glyphs(root: Any, kind: type) -> list[Any]:
-    return [renderer for renderer in root.select({"type": kind})]
-
-
 def rows(root: Any) -> Any:
     return next(source.data for source in root.select({"type": ColumnDataSource}) if "low" in source.data)
 
@@ -90,7 +86,7 @@ def test_a_long_series_is_drawn_in_few_rows_that_keep_every_extreme_and_the_titl
     assert len(drawn["x"]) == 100
     assert drawn["high"].max() == result.candles[0].high.max()
     assert drawn["low"].min() == result.candles[0].low.min()
-    assert "each candle here = 6 × 1h" in fig.title.text
+    assert "each candle here = 6 \N{MULTIPLICATION SIGN} 1h" in fig.title.text
     assert "each candle" not in price_chart(result).title.text
 
 
@@ -120,7 +116,7 @@ def test_a_trade_says_its_facts_under_the_pointer(result: Result) -> None:
     assert drawn["head"][0] == f"Trade {first['id']} · {first['side']}"
     assert drawn["entered"][0] == f"{first['entry_time']:%Y-%m-%d %H:%M} at {first['entry_price']:.5f}"
     assert drawn["why"][0] == first["exit_reason"].replace("_", " ")
-    assert drawn["label"][0].lstrip("+−") == f"{abs(first['pnl']):,.2f}"
+    assert drawn["label"][0].lstrip("+\N{MINUS SIGN}") == f"{abs(first['pnl']):,.2f}"
     assert drawn["move"][0].endswith("pips")
 
 
@@ -138,8 +134,11 @@ def test_marks_are_numbers_so_that_nothing_is_skipped_in_silence(result: Result)
     drawn = trades(price_chart(result))
     for name in ("entry", "exit", "anchor", "pixels", "cross", "won", "lift"):
         assert np.isfinite(np.asarray(drawn[name], dtype=np.float64)).all()
-    used = {getattr(renderer.glyph.size, "field", None) or renderer.glyph.size for renderer in
-            price_chart(result).renderers if isinstance(renderer.glyph, Scatter)}
+    used = {
+        getattr(renderer.glyph.size, "field", None) or renderer.glyph.size
+        for renderer in price_chart(result).renderers
+        if isinstance(renderer.glyph, Scatter)
+    }
     assert {"pixels", "cross"} <= used
 
 
@@ -160,6 +159,8 @@ def test_thousands_of_trades_are_cut_to_the_largest_and_the_title_counts_them() 
     fig = price_chart(busy)
     assert len(trades(fig)["entry"]) == MOST_TRADES
     assert f"{MOST_TRADES:,} of {count + len(busy.outcome.positions):,} trades drawn" in fig.title.text
+    assert np.isnan(trades(fig)["stop"]).all()
+    assert np.isfinite(trades(price_chart(busy, end="2025-01-10"))["stop"]).all()
     every = marks(busy, 0)
     kept = largest(every, in_view(every, 0, 14_000))
     assert np.abs(every.pnl[kept]).min() >= np.sort(np.abs(every.pnl))[-MOST_TRADES]
@@ -245,7 +246,9 @@ def test_the_heatmap_says_what_the_table_says(result: Result) -> None:
     cells = next(source.data for source in monthly_heatmap(result).select({"type": ColumnDataSource}))
     assert cells["month"] == ["Jan", "Feb", "Year"]
     assert cells["value"][0] == table.loc[2025, 1]
-    assert float(cells["total"][2].replace("−", "-")) == pytest.approx(100 * table.loc[2025, "total"], abs=0.05)
+    assert float(cells["total"][2].replace("\N{MINUS SIGN}", "-")) == pytest.approx(
+        100 * table.loc[2025, "total"], abs=0.05
+    )
 
 
 def test_the_distribution_counts_every_trade_once_and_splits_at_zero(result: Result) -> None:

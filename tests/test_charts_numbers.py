@@ -36,18 +36,24 @@ def test_prices_have_the_digits_of_their_instrument(symbol: str, price: float, t
 
 def test_moves_of_currency_pairs_are_in_pips() -> None:
     assert price_text(random_candles(5)).move(0.00125) == "+12.5 pips"
-    assert price_text(at("USDJPY", 150.0)).move(-0.31) == "−31.0 pips"
-    assert price_text(at("AAPL", 150.0)).move(-0.31) == "−0.31"
-    assert PriceText(5, 0.0001).move(math.nan) == "–"
+    assert price_text(at("USDJPY", 150.0)).move(-0.31) == "\N{MINUS SIGN}31.0 pips"
+    assert price_text(at("AAPL", 150.0)).move(-0.31) == "\N{MINUS SIGN}0.31"
+    assert PriceText(5, 0.0001).move(math.nan) == "\N{EN DASH}"
 
 
 def test_signs_and_separators() -> None:
-    assert [signed(value) for value in (1234.5, -0.0049, 0.0, -12.0, math.nan)] == ["+1,234.50", "0.00", "0.00", "−12.00", "–"]
+    assert [signed(value) for value in (1234.5, -0.0049, 0.0, -12.0, math.nan)] == [
+        "+1,234.50",
+        "0.00",
+        "0.00",
+        "\N{MINUS SIGN}12.00",
+        "\N{EN DASH}",
+    ]
     assert signed(math.inf) == "+∞"
-    assert [plain(value, 0) for value in (1234.5, -3.0)] == ["1,234", "−3"]
+    assert [plain(value, 0) for value in (1234.5, -3.0)] == ["1,234", "\N{MINUS SIGN}3"]
     assert percent(0.12345) == "12.35 %"
     assert percent(0.001, sign=True) == "+0.10 %"
-    assert percent(math.nan) == "–"
+    assert percent(math.nan) == "\N{EN DASH}"
 
 
 def test_instants_show_seconds_only_where_there_are_some() -> None:

@@ -43,7 +43,7 @@ def test_text_is_readable_on_every_cell_of_the_heatmap(colours: Palette) -> None
 
 
 def test_an_unknown_theme_names_the_nearest() -> None:
-    with pytest.raises(InputError, match="'drak'.*'dark'"):
+    with pytest.raises(InputError, match=r"'drak'.*'dark'"):
         palette("drak")
     assert palette("auto") is palette("light") is LIGHT
     assert palette("dark") is DARK

@@ -113,7 +113,9 @@ def test_the_front_door_has_these_names_and_no_others() -> None:
 def test_importing_the_laboratory_loads_nothing_heavy() -> None:
     heavy = ["bokeh", "ipywidgets", "redis", "optuna", "pandas", "numba", "duckdb", "pydantic"]
     code = f"import sys, sptrader_lab; print([name for name in {heavy} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
     assert done.stdout.strip() == "[]"
 
 

@@ -139,7 +139,7 @@ def test_atr_columns_come_only_where_a_level_counts_in_them():
 def test_signal_events_carry_words_and_numbers():
     made = plan("name: x\nentry: {when: {signal: breakout}, size: 0.1}\n")
     given = candles(np.concatenate([np.full(25, 10.0), [12.0, 13.0], np.full(25, 10.0), [5.0]]))
-    (events,) = made.signals(given, made.compute(given))
+    (events,) = made.signals(made.compute(given))
     assert events.name == "breakout"
     assert events.bars.tolist() == [25, 52]
     assert events.outputs["breakout_type"].tolist() == ["up", "down"]
@@ -149,7 +149,7 @@ def test_signal_events_carry_words_and_numbers():
 def test_overlays_say_where_they_are_drawn():
     made = plan("name: x\nentry: {when: [close > sma, rsi < 50, supertrend.direction > 0], size: 0.1}\n")
     computed = made.compute(candles(100 + np.sin(np.arange(300)) * 3))
-    panes = {label: line.pane for label, line in made.overlays(computed).items()}
+    panes = {line.label: line.pane for line in made.overlays(computed)}
     assert panes == {
         "sma(20)": "price",
         "rsi(14)": "rsi(14)",

@@ -12,8 +12,9 @@ import pytest
 from sptrader_lab.cli import strategy as command
 from sptrader_lab.components.library import own_library, scan
 from sptrader_lab.errors import StrategyError
+from sptrader_lab.results import metrics as results
 from sptrader_lab.strategy.conditions import GROUPS, INDICATOR_KEYS, SIGNAL_KEYS
-from sptrader_lab.strategy.legacy import MEANINGLESS
+from sptrader_lab.strategy.legacy import MEANINGLESS, METRICS
 from sptrader_lab.strategy.load import load_strategy
 from sptrader_lab.strategy.plan import make_plan
 from sptrader_lab.strategy.sides import ENTRY_KEYS, EXIT_KEYS
@@ -85,6 +86,10 @@ def test_check_speaks_json(tmp_path, capsys):
     first, second, third = json.loads(capsys.readouterr().out)
     assert (first["ok"], first["problems"][0]["line"]) == (False, 1)
     assert (second["ok"], third["ok"], third["name"]) == (False, True, FILES[0].stem)
+
+
+def test_every_metric_of_a_result_can_be_tracked_and_no_other():
+    assert frozenset(results.METRICS) == METRICS
 
 
 # The reference

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sptrader_lab.strategy.source import Mapped, Problems, Scalar, line_at, read
+from sptrader_lab.strategy.source import Listed, Mapped, Problems, Scalar, line_at, read
 
 
 def tree_of(text: str) -> Mapped:
@@ -96,10 +96,8 @@ def test_text_that_is_no_plain_document_is_one_problem(text):
 @given(st.text(max_size=200))
 def test_any_text_gives_a_tree_or_problems_and_never_raises(text):
     problems = Problems("s.yaml")
-    tree = read(text, problems)
-    assert (
-        tree is not None or problems.found or text.strip() in {"~", "null", "Null", "NULL", "''", '""'} or not problems
-    )
+    assert isinstance(read(text, problems), (Scalar, Listed, Mapped, type(None)))
+    assert all(1 <= problem.line <= len(text.splitlines()) + 1 for problem in problems.found)
 
 
 def test_scalars_survive_pickling_with_line_and_origin():

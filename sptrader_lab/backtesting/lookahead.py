@@ -59,7 +59,9 @@ def check(plan: Plan, candles: Candles, computed: Computed, lengths: list[int]) 
                 again = prefix.outputs[call.key][name]
                 bar = first_moved(full, again)
                 if bar is not None:
-                    raise LookaheadError(_moved(call.key, call.spec.path, name, candles, bar, full[bar], again[bar], length))
+                    raise LookaheadError(
+                        _moved(call.key, call.spec.path, name, candles, bar, full[bar], again[bar], length)
+                    )
     if not lengths or not plan.calls:
         return f"{candles.symbol} {candles.timeframe}: nothing to check"
     share = sum(lengths) / len(candles)
@@ -69,9 +71,7 @@ def check(plan: Plan, candles: Candles, computed: Computed, lengths: list[int]) 
     )
 
 
-def _moved(
-    key: str, path: str, output: str, candles: Candles, bar: int, full: float, again: float, length: int
-) -> str:
+def _moved(key: str, path: str, output: str, candles: Candles, bar: int, full: float, again: float, length: int) -> str:
     when = str(candles.time[bar : bar + 1].view("datetime64[ns]")[0])[:19]
     return (
         f"{key} looks ahead: output {output!r} at bar {bar} ({when} UTC) is {full!r} with all {len(candles):,} candles, but "

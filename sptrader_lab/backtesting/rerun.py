@@ -67,7 +67,11 @@ def rerun(run_id: str, folder: str | Path = "data/runs") -> Rerun:
             path.write_text(text, encoding="utf-8")
         library = scan(Path(workspace, "components"))
         strategy = load_strategy(Path(workspace, "strategy.yaml"), library=library)
-        own = {name: value for name, value in manifest["strategy"]["parameters"].items() if name in strategy.referenced_parameters}
+        own = {
+            name: value
+            for name, value in manifest["strategy"]["parameters"].items()
+            if name in strategy.referenced_parameters
+        }
         plan = make_plan(strategy.with_parameters(own), library)
         result = run_plan(
             plan,
@@ -85,6 +89,8 @@ def _changed(place: str, before: object, after: object) -> tuple[str, ...]:
     if isinstance(before, dict) and isinstance(after, dict):
         names = sorted({*before, *after})
         return tuple(
-            found for name in names for found in _changed(f"{place}.{name}".strip("."), before.get(name), after.get(name))
+            found
+            for name in names
+            for found in _changed(f"{place}.{name}".strip("."), before.get(name), after.get(name))
         )
     return () if before == after else (f"{place} {before} -> {after}",)

@@ -26,7 +26,6 @@ from sptrader_lab.types.candles import Candles, parse_time
 from sptrader_lab.types.instruments import Instrument, instrument
 from sptrader_lab.types.outcome import Outcome
 from sptrader_lab.types.records import BEST, INTRABAR, RULES, WORST
-from sptrader_lab.types.signals import Overlay, SignalEvents
 
 _LIBRARIES: Final = ("numpy", "numba", "ta-lib", "pandas")
 _MODES: Final = ("check", "exhaustive", "off")
@@ -122,7 +121,6 @@ def run_plan(
     def outcome(intrabar: int) -> Outcome:
         rules = plan.rules.copy().view(np.recarray)
         rules.intrabar[:] = intrabar
-        rules.expire_after *= candles[0].frame.ns  # a strategy counts in bars (S3), the kernel in nanoseconds
         return simulate(candles, legs, rules, contracts, money, day_end, begin)
 
     default = outcome(int(plan.rules[0].intrabar))
@@ -140,8 +138,10 @@ def run_plan(
         day_end=day_end,
         manifest=_manifest(plan, candles, instruments, money, begin, on_error),
         sources=_sources(plan),
-        signal_events=_events(plan, prepared),
-        overlays=_overlays(plan, prepared),
+        signal_events=tuple(
+            events for number, one in enumerate(prepared) for events in plan.signals(one.computed, number)
+        ),
+        overlays={one.candles.symbol: plan.overlays(one.computed) for one in prepared},
         lookahead="; ".join(coverage) or "not checked: switched off by the caller",
         warnings=_warnings(plan, prepared),
         seconds=seconds,
@@ -217,7 +217,13 @@ def _manifest(
         "components": {call.spec.name: call.spec.sha256 for call in plan.calls},
         "rules": {**rules, "intrabar": INTRABAR[int(rules["intrabar"])]},
         "candles": [
-            {"symbol": one.symbol, "timeframe": one.timeframe, "price": one.price, "source": one.source, "rows": len(one)}
+            {
+                "symbol": one.symbol,
+                "timeframe": one.timeframe,
+                "price": one.price,
+                "source": one.source,
+                "rows": len(one),
+            }
             | {"fingerprint": one.fingerprint}
             for one in candles
         ],
@@ -225,7 +231,12 @@ def _manifest(
         "capital": capital,
         "start": start,
         "on_component_error": on_error,
-        "versions": {"sptrader_lab": __version__, "kernel": source_hash(), "python": platform.python_version(), **_versions()},
+        "versions": {
+            "sptrader_lab": __version__,
+            "kernel": source_hash(),
+            "python": platform.python_version(),
+            **_versions(),
+        },
     }
 
 
@@ -241,23 +252,6 @@ def _sources(plan: Plan) -> dict[str, str]:
         if path.suffix == ".py":  # TA-Lib's functions have no file
             found[f"components/{call.spec.kind}s/{path.name}"] = path.read_text(encoding="utf-8")
     return found
-
-
-def _events(plan: Plan, prepared: Sequence[_Prepared]) -> tuple[SignalEvents, ...]:
-    return tuple(
-        SignalEvents(0, number, events.name, events.bars, events.outputs)
-        for number, one in enumerate(prepared)
-        for events in plan.signals(one.candles, one.computed)
-    )
-
-
-def _overlays(plan: Plan, prepared: Sequence[_Prepared]) -> dict[str, tuple[Overlay, ...]]:
-    return {
-        one.candles.symbol: tuple(
-            Overlay(label, line.pane, line.values) for label, line in plan.overlays(one.computed).items()
-        )
-        for one in prepared
-    }
 
 
 def _warnings(plan: Plan, prepared: Sequence[_Prepared]) -> tuple[str, ...]:

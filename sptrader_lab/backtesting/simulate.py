@@ -89,7 +89,7 @@ def simulate(
     # An entry leaves about two orders; the memory of records that never come is never touched.
     likely = 2 * int(np.count_nonzero(columns.flags & (ENTER_LONG | ENTER_SHORT))) + room
     steps = int((market.last - market.begin).max(initial=0))
-    journal = _make_journal(min(max(likely, 2 * room), _MOST_AT_FIRST), steps)
+    journal = make_journal(min(max(likely, 2 * room), _MOST_AT_FIRST), steps)
     while not run_bars(market, columns, rules, book, journal, room):
         journal = _enlarged(journal, room)
     return _outcome(book, journal)
@@ -132,7 +132,9 @@ def make_legs(candles: Sequence[Candles], legs: Sequence[Leg]) -> Legs:
     for name in _ATR_COLUMNS:
         columns = [getattr(leg.decisions, name) for leg in legs]
         used = any(len(column) for column in columns)
-        filled = [column if len(column) else np.full(length, np.nan) for column, length in zip(columns, lengths, strict=True)]
+        filled = [
+            column if len(column) else np.full(length, np.nan) for column, length in zip(columns, lengths, strict=True)
+        ]
         atr[name] = _joined(filled if used else [np.empty(0)])
     return Legs(
         strategy=np.array([leg.strategy for leg in legs], dtype=np.int64),
@@ -191,7 +193,8 @@ def _joined(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
     return joined
 
 
-def _make_journal(capacity: int, steps: int) -> Journal:
+def make_journal(capacity: int, steps: int) -> Journal:
+    """Return an empty journal with room for `capacity` records of each kind and `steps` steps."""
     tables = [records(capacity, dtype) for dtype in (ORDER, FILL, TRADE, REFUSAL)]
     return Journal(*tables, np.empty(steps, np.int64), np.empty(steps), np.empty(steps), np.zeros(5, np.int64))
 

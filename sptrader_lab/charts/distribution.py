@@ -36,11 +36,7 @@ def trade_distribution(result: Result, *, theme: str = "auto") -> figure:
     canvas.yaxis.ticker = AdaptiveTicker(min_interval=1)
     canvas.xaxis.formatter = money_axis()
     canvas.xgrid.grid_line_color = None
-    if len(pnl):
-        _add_bars(canvas, pnl, colours)
-    else:
-        canvas.y_range.end = canvas.x_range.end = 1
-        canvas.x_range.start = -1
+    _add_bars(canvas, pnl, colours)
     fig: figure = canvas
     return fig
 
@@ -66,17 +62,20 @@ def _add_bars(canvas: Canvas, pnl: Profits, colours: Palette) -> None:
         line_color=colours.paper,
         source=ColumnDataSource(data),
     )
-    mean = float(pnl.mean())
     canvas.add_layout(Span(location=0, dimension="height", line_color=colours.muted, line_width=1))
-    canvas.add_layout(
-        Span(location=mean, dimension="height", line_color=colours.warning, line_dash="dashed", line_width=1.5)
-    )
+    if len(pnl):
+        mean = float(pnl.mean())
+        canvas.add_layout(
+            Span(location=mean, dimension="height", line_color=colours.warning, line_dash="dashed", line_width=1.5)
+        )
     facts = [("from", "@from"), ("to", "@to"), ("trades", "<b>@count</b>")]
     canvas.add_tools(hover(facts, renderers=[bars], mode="vline"))
 
 
 def _edges(pnl: Profits) -> Profits:
     """Return bin edges of one round width, of which zero is one."""
+    if not len(pnl):
+        return np.array([-1.0, 0.0, 1.0])
     reach = float(max(pnl.max(), 0.0) - min(pnl.min(), 0.0)) or 1.0
     bins = min(_MOST_BINS, max(8, round(2 * len(pnl) ** 0.5)))
     rough = reach / bins

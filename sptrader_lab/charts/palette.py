@@ -14,7 +14,7 @@ from sptrader_lab.errors import InputError, unknown
 Theme = Literal["auto", "light", "dark"]
 THEMES: Final[tuple[str, ...]] = get_args(Theme)
 _STEPS: Final = 4
-_LIGHTEST: Final = 0.4  # text stays readable on the strongest cell
+_LIGHTEST: Final = 0.5  # text stays readable on the strongest cell
 
 
 @dataclass(frozen=True)

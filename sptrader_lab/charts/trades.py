@@ -17,6 +17,8 @@ from sptrader_lab.charts.numbers import PriceText, instants, plain, signed
 from sptrader_lab.charts.palette import Palette
 from sptrader_lab.charts.scripts import script
 
+#: Stops and targets are drawn while at most this many trades are: more would be a haze over the candles.
+MOST_LEVELS: Final = 150
 #: Arrows shrink when there are many: (trades, pixels).
 _SIZES: Final = ((60, 26.0), (150, 20.0), (400, 14.0), (10**9, 11.0))
 #: Profit labels are shown while at most this many exits are in view.
@@ -30,6 +32,8 @@ def trade_columns(trades: Marks, which: Bars, axis: BarAxis, window: Window, tex
     entry, exit_ = axis.place(chosen.entry_bar), axis.place(chosen.exit_bar)
     size = next(pixels for most, pixels in _SIZES if len(which) <= most)
     half = axis.body(window) / 2 / window.per
+    few = len(which) <= MOST_LEVELS
+    levels = (chosen.stop, chosen.target) if few else np.full((2, len(which)), np.nan)
     if len(window.low):
         row = window.row_of(chosen.entry_bar)
         anchor = np.where(chosen.side > 0, window.low[row], window.high[row])
@@ -43,8 +47,8 @@ def trade_columns(trades: Marks, which: Bars, axis: BarAxis, window: Window, tex
         "entry_price": chosen.entry_price,
         "exit_price": chosen.exit_price,
         "anchor": anchor,
-        "stop": chosen.stop,
-        "target": chosen.target,
+        "stop": levels[0],
+        "target": levels[1],
         "won": (chosen.pnl > 0).astype(np.float64),
         "lift": np.where(chosen.pnl > 0, -11.0, 11.0),
         "baseline": ["bottom" if pnl > 0 else "top" for pnl in chosen.pnl],

@@ -22,9 +22,13 @@ def add(subparsers: Any) -> None:
     parser.add_argument("strategy", metavar="STRATEGY", help="a YAML file, such as strategies/ma_crossover.yaml")
     parser.add_argument("--symbol", action="append", help="such as EURUSD; repeat it for several in one account")
     parser.add_argument("--timeframe", help="such as 1h; the strategy's data_frequency, else 1h, unless given")
-    parser.add_argument("--from", dest="start", metavar="DATE", help="first instant, UTC; the strategy's start_date unless given")
+    parser.add_argument(
+        "--from", dest="start", metavar="DATE", help="first instant, UTC; the strategy's start_date unless given"
+    )
     parser.add_argument("--to", dest="end", metavar="DATE", help="end, a bare date is included whole")
-    parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="another value for a parameter")
+    parser.add_argument(
+        "--param", action="append", default=[], metavar="NAME=VALUE", help="another value for a parameter"
+    )
     parser.add_argument("--capital", type=float, help="equity before the first candle; the strategy's unless given")
     parser.add_argument("--lookahead", default="check", help="check (default), exhaustive or off")
     parser.add_argument("--on-component-error", default="raise", help="raise (default) or continue")
@@ -86,7 +90,8 @@ def _symbols(store: CandleStore, asked: list[str] | None) -> list[str]:
     """Return the symbols asked for; the store's only one when none was."""
     if asked:
         return asked
-    there = sorted({entry.symbol for entry in store.list() if entry.source == "store"})
+    listed = store.list()
+    there = sorted(set(listed.loc[listed["source"] == "store", "symbol"]))
     if len(there) == 1:
         return there
     known = ", ".join(there) or "nothing imported yet; EURUSD, GBPUSD and USDJPY have sample candles"

@@ -12,7 +12,9 @@ from typing import Any
 def data_option(parser: argparse.ArgumentParser) -> None:
     """Add `--data FOLDER`, where candles live."""
     folder = os.environ.get("SPTRADER_DATA", "data")
-    parser.add_argument("--data", metavar="FOLDER", default=folder, help="where candles live (or SPTRADER_DATA; %(default)s)")
+    parser.add_argument(
+        "--data", metavar="FOLDER", default=folder, help="where candles live (or SPTRADER_DATA; %(default)s)"
+    )
 
 
 def json_option(parser: argparse.ArgumentParser) -> None:

@@ -88,7 +88,15 @@ def note_trade(
 
 @inlined
 def note_refusal(
-    journal: Journal, time: int, bar: int, strategy: int, symbol: int, side: int, reason: int, value: float, limit: float
+    journal: Journal,
+    time: int,
+    bar: int,
+    strategy: int,
+    symbol: int,
+    side: int,
+    reason: int,
+    value: float,
+    limit: float,
 ) -> None:
     """Append an entry that was wanted and did not happen."""
     number = journal.used[REFUSALS]

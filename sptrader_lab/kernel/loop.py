@@ -35,7 +35,12 @@ def run_bars(market: Market, legs: Legs, rules: Any, book: Book, journal: Journa
             or used[4] >= len(journal.time)
         ):
             return False
-        step(market, legs, rules, book, journal)
+        if len(legs.symbol) == 1 and len(book.row) == 1 and len(book.first) == 1 and len(book.count) == 1:
+            step(
+                market, legs, rules, book, journal
+            )  # the same, but here LLVM knows that every loop below is taken once
+        else:
+            step(market, legs, rules, book, journal)
 
 
 @inlined
@@ -112,7 +117,9 @@ def anything_reached(market: Market, legs: Legs, rules: Any, book: Book) -> bool
         if not book.due[legs.symbol[leg]]:
             continue
         for slot in range(book.first[leg], book.first[leg] + book.count[leg]):
-            found = reached_inside(book.positions[slot], market.high[row], market.low[row], rules[legs.strategy[leg]].intrabar)
+            found = reached_inside(
+                book.positions[slot], market.high[row], market.low[row], rules[legs.strategy[leg]].intrabar
+            )
             if found[1] != NONE:
                 return True
     return False

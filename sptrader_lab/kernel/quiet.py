@@ -13,6 +13,7 @@ from typing import Any, Final
 from sptrader_lab.kernel.account import turn_day
 from sptrader_lab.kernel.compile import inlined
 from sptrader_lab.kernel.match import stop_in_force, trail_level
+from sptrader_lab.kernel.prefetch import AHEAD, expect
 from sptrader_lab.kernel.rolling import TOLERANCE
 from sptrader_lab.kernel.state import (
     ENTER_LONG,
@@ -25,6 +26,7 @@ from sptrader_lab.kernel.state import (
     Legs,
     Market,
 )
+
 CLEARLY_LESS: Final = 1.0 - 1e-9
 
 
@@ -50,6 +52,8 @@ def hurry_flat(market: Market, legs: Legs, book: Book, journal: Journal) -> None
     stop = min(market.last[0], row + len(journal.time) - used)
     while row < stop and not legs.flags[row] & (ENTER_LONG | ENTER_SHORT):
         now = market.close_time[row]
+        if row + AHEAD < len(legs.flags) and legs.flags[row + AHEAD]:
+            expect(market, row + AHEAD + 1)
         if now > day_end or account.day < 0:
             day_end = turn_day(market, account, now)
         journal.time[offset + row] = now
@@ -76,6 +80,8 @@ def hurry_held(market: Market, legs: Legs, rule: Any, book: Book, journal: Journ
     if rule.max_holding_period > 0:  # the bar on which it gets too old is not quiet
         stop = min(stop, market.first[0] + position.entry_bar + rule.max_holding_period - 1)
     while row < stop and not legs.flags[row] & wishes:
+        if row + AHEAD < len(legs.flags) and legs.flags[row + AHEAD]:
+            expect(market, row + AHEAD + 1)
         high, low, now = market.high[row], market.low[row], market.close_time[row]
         if low <= floor or high >= ceiling:
             break

@@ -10,7 +10,9 @@ from sptrader_lab.types.records import CASH, FRACTION, RISK, UNITS
 
 
 @inlined
-def wanted_notional(rule: Any, equity: float, close: float, multiplier: float, stop_distance: float, atr: float) -> float:
+def wanted_notional(
+    rule: Any, equity: float, close: float, multiplier: float, stop_distance: float, atr: float
+) -> float:
     """Return the account money that the strategy's sizer asks for, before any limit."""
     size = rule["size"]  # not `rule.size`, which interpreted code reads as numpy's own attribute
     if rule.sizer == FRACTION:

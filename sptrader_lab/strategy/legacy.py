@@ -19,12 +19,16 @@ MEANINGLESS: Final[dict[tuple[str, str], str]] = {
     ("metrics", "report_frequency"): "a report is made when it is asked for",
     ("live", "alert_on_signal"): "alerts do not exist yet",
 }
-#: What a result can be asked for; `metrics.track` may hold other names, which are reported.
+#: The metrics of a result (a test compares them with the real ones); `metrics.track` may hold other names, which are
+#: reported.
 METRICS: Final = frozenset(
-    """total_trades winning_trades losing_trades total_pnl max_drawdown max_drawdown_daily sharpe_ratio sortino_ratio
-    calmar_ratio cagr volatility exposure turnover win_rate profit_factor expectancy average_win average_loss payoff_ratio
-    payoff sqn best_trade worst_trade tail_ratio value_at_risk var skew kurtosis psr total_return start_capital
-    end_capital""".split()
+    """start_capital end_capital total_pnl total_return cagr buy_and_hold_return volatility sharpe_ratio
+    sortino_ratio calmar_ratio probabilistic_sharpe_ratio max_drawdown max_drawdown_daily
+    max_drawdown_duration_days value_at_risk_95 tail_ratio skew kurtosis trading_days exposure turnover
+    total_trades winning_trades losing_trades win_rate profit_factor expectancy average_win average_loss
+    payoff_ratio sqn best_trade worst_trade average_holding_hours average_holding_bars longest_winning_streak
+    longest_losing_streak ambiguous_trades total_commission total_slippage total_costs signals_generated
+    order_decisions executed_orders refused_entries open_positions""".split()
 )
 _OFF: Final = ("false", "no", "off", "none")
 

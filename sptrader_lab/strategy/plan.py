@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from sptrader_lab.strategy.strategy import Strategy
 from sptrader_lab.types.calendar import DayEnd, parse_day_end
 from sptrader_lab.types.candles import Candles
 from sptrader_lab.types.decisions import Decisions
+from sptrader_lab.types.signals import Overlay, SignalEvents
 
 Column = NDArray[np.float64]
 #: Bars looked at to decide whether a line lives on the price's scale.
@@ -49,28 +50,6 @@ class Computed:
     seconds: dict[str, float]
     failures: dict[str, str]
     columns: Mapping[str, Column]
-
-
-class SignalEvents(NamedTuple):
-    """Where one signal fired.
-
-    Attributes
-    ----------
-    bars : numpy.ndarray of int64, shape (events,)
-    outputs : dict
-        By output name: floats, or the words of a labelled output; shape (events,).
-    """
-
-    name: str
-    bars: NDArray[np.int64]
-    outputs: dict[str, NDArray[Any]]
-
-
-class Overlay(NamedTuple):
-    """One indicator's line and where it is drawn: over the candles (``price``) or in a pane named after its call."""
-
-    values: Column
-    pane: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,26 +149,24 @@ class Plan:
             atr("size"),
         )
 
-    def signals(self, candles: Candles, computed: Computed) -> list[SignalEvents]:
-        """Return where the signals that conditions use fired, in the order of their names."""
-        del candles
-        return [_events(name, call, computed) for name, call in sorted(self.bound.signals.items())]
+    def signals(self, computed: Computed, symbol: int = 0) -> tuple[SignalEvents, ...]:
+        """Return where the signals that conditions use fired on the run's symbol number `symbol`, by name."""
+        return tuple(_events(name, call, computed, symbol) for name, call in sorted(self.bound.signals.items()))
 
-    def overlays(self, computed: Computed) -> dict[str, Overlay]:
-        """Return the indicators' lines by label, such as ``sma(10)`` or ``macd(12, 26, 9).signal``."""
+    def overlays(self, computed: Computed) -> tuple[Overlay, ...]:
+        """Return the indicators' lines, labelled such as ``sma(10)`` or ``macd(12, 26, 9).signal``."""
         found: dict[str, Overlay] = {}
-        labels: set[str] = set()
         for call in self.calls:
             if call.spec.kind != "indicator" or call.key in computed.failures:
                 continue
             lines = computed.outputs[call.key]
+            over_price = all(_on_price_scale(line, computed.columns["close"]) for line in lines.values())
             short = f"{call.spec.name}({', '.join(_shown(value) for value in call.parameters.values())})"
-            label = call.key if short in labels else short
-            labels.add(short)
+            label = short if short not in {key.split(").")[0] + ")" for key in found} else call.key
             for name, line in lines.items():
                 full = label if len(lines) == 1 else f"{label}.{name}"
-                found[full] = Overlay(line, "price" if _on_price_scale(line, computed.columns["close"]) else label)
-        return found
+                found[full] = Overlay(full, "price" if over_price else label, line)
+        return tuple(found.values())
 
     def _candle_names(self) -> list[str]:
         """Return the candle columns that anything uses, so that a missing one is noticed before anything runs."""
@@ -235,7 +212,7 @@ class _Columns(Mapping[str, Column]):
         return len(self.base) + len(self.made)
 
 
-def _events(name: str, call: Call, computed: Computed) -> SignalEvents:
+def _events(name: str, call: Call, computed: Computed, symbol: int) -> SignalEvents:
     outputs = computed.outputs[call.key]
     event = outputs[call.spec.outputs[0].name]
     bars = np.flatnonzero(np.abs(event) > 0.0).astype(np.int64)
@@ -243,7 +220,7 @@ def _events(name: str, call: Call, computed: Computed) -> SignalEvents:
     for output in call.spec.outputs:
         values = outputs[output.name][bars]
         named[output.name] = _labelled(values, output.labels) if output.labels else values
-    return SignalEvents(name, bars, named)
+    return SignalEvents(0, symbol, name, bars, named)
 
 
 def _labelled(codes: Column, labels: tuple[str, ...]) -> NDArray[Any]:

@@ -21,7 +21,7 @@ from sptrader_lab.candles.importing.times import Place, Times, read_times
 from sptrader_lab.candles.layout import folder_of, replace_with
 from sptrader_lab.candles.merge import merge
 from sptrader_lab.candles.quality import examine
-from sptrader_lab.candles.rows import NO_TIME, Floats, Mask, Rows, flaws
+from sptrader_lab.candles.rows import Floats, Mask, Rows, flaws
 from sptrader_lab.errors import ImportRefused, InputError, unknown
 from sptrader_lab.types.calendar import DAY, HOUR, MINUTE, SECOND, Timeframe, timeframe
 from sptrader_lab.types.candles import PRICE_KINDS
@@ -205,7 +205,7 @@ def _put_aside(data: Path, table: Table, symbol: str, bad: list[tuple[int, str]]
 
 def _timeframe(time: NDArray[np.int64], told: str | None, path: Path) -> Timeframe:
     """Return the timeframe that was told, or the most common time step."""
-    steps, counts = np.unique(np.diff(np.unique(time[time != NO_TIME])), return_counts=True)
+    steps, counts = np.unique(np.diff(np.sort(time)), return_counts=True)
     step = int(steps[np.argmax(counts)]) if len(steps) else 0
     usual = _of_step(step)
     if told is not None:

@@ -133,7 +133,8 @@ def _wall_clock(values: pd.Series, layout: Layout, place: Place) -> _Naive:
 def _typed(stamps: pd.DatetimeIndex) -> _Naive:
     aware = stamps.tz is not None
     plain = stamps.tz_convert("UTC").tz_localize(None) if aware else stamps
-    plain = plain.where((plain.year >= _YEARS[0]) & (plain.year <= _YEARS[1]))  # ns reach no further than 1678..2262
+    far = (plain.year < _YEARS[0]) | (plain.year > _YEARS[1])  # ns reach no further than 1678..2262
+    plain = pd.DatetimeIndex(plain.where(~far))
     wall = np.array(plain.as_unit("ns").asi8, np.int64)  # NaT is the same number as NO_TIME
     return _naive(wall, np.zeros_like(wall), np.full(len(wall), aware))
 
@@ -197,8 +198,8 @@ def _assemble(date: tuple[pd.Series, pd.Series, pd.Series], parts: pd.DataFrame)
 
 
 def _naive(wall: NDArray[np.int64], offset: NDArray[np.int64], has_offset: Mask) -> _Naive:
-    known = np.unique(wall[wall != NO_TIME])
-    daily = len(known) > 1 and not (known % DAY).any()
+    known = wall[wall != NO_TIME]
+    daily = len(known) > 1 and bool(known.max() > known.min()) and not (known % DAY).any()
     return _Naive(wall, offset, has_offset, daily)
 
 
