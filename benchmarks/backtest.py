@@ -25,9 +25,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 import handwritten
 
 import sptrader_lab as lab
-from sptrader_lab.backtesting.simulate import Leg, contract, make_book, make_journal, make_legs, make_market
 from sptrader_lab.components.library import own_library, scan
+from sptrader_lab.kernel.layout import Leg, contract, make_book, make_journal, make_legs, make_market
 from sptrader_lab.kernel.loop import run_bars
+from sptrader_lab.kernel.state import Run
 from sptrader_lab.strategy.plan import make_plan
 from sptrader_lab.types.calendar import MINUTE
 from sptrader_lab.types.instruments import instrument
@@ -118,7 +119,7 @@ def kernel_runs(candles: lab.Candles) -> tuple[Callable[[], Any], Callable[[], A
     def kernel() -> Any:
         journal.used[:] = 0
         book = make_book(market, legs, plan.rules, 10_000.0)
-        assert run_bars(market, legs, plan.rules, book, journal, 64)
+        assert run_bars(Run(market, legs, plan.rules, book, journal), 64)
         return journal.used[2], journal.equity[-1], book.account[0].max_drawdown
 
     def by_hand() -> Any:

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from sptrader_lab.backtesting.simulate import Leg, contract, default_rules, simulate
+from sptrader_lab.backtesting.simulate import simulate
+from sptrader_lab.kernel.layout import Leg, contract
 from sptrader_lab.kernel.rolling import crosses_above, crosses_below, rolling_mean
 from sptrader_lab.results.result import Result
 from sptrader_lab.types.calendar import MINUTE, timeframe
 from sptrader_lab.types.candles import Candles
 from sptrader_lab.types.decisions import Decisions
 from sptrader_lab.types.instruments import instrument
+from sptrader_lab.types.records import default_rules
 from sptrader_lab.types.signals import Overlay, SignalEvents
 
 START = 1_736_121_600_000_000_000  # Monday 2025-01-06 00:00 UTC

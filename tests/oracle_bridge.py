@@ -48,7 +48,8 @@ def ask_engine(case: Case) -> oracle.Outcome:
 
 def run_engine(case: Case) -> Any:
     """Return the engine's own Outcome."""
-    from sptrader_lab.backtesting.simulate import Leg, simulate
+    from sptrader_lab.backtesting.simulate import simulate
+    from sptrader_lab.kernel.layout import Leg
 
     candles = [candles_of(SYMBOLS[number], bars) for number, bars in enumerate(case.bars)]
     legs = [Leg(leg.strategy, leg.symbol, decisions_of(leg)) for leg in case.legs]
@@ -74,7 +75,7 @@ def decisions_of(leg: oracle.Leg) -> Decisions:
 
 
 def rules_of(rules: list[oracle.Rules]) -> Any:
-    from sptrader_lab.backtesting.simulate import default_rules
+    from sptrader_lab.types.records import default_rules
 
     rows = []
     for rule in rules:

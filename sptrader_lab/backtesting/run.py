@@ -14,10 +14,11 @@ import numpy as np
 
 from sptrader_lab import __version__
 from sptrader_lab.backtesting import lookahead as looking
-from sptrader_lab.backtesting.simulate import Leg, contract, simulate
+from sptrader_lab.backtesting.simulate import simulate
 from sptrader_lab.components.library import Library, scan, standard_folders
 from sptrader_lab.errors import InputError, unknown
 from sptrader_lab.kernel.compile import source_hash
+from sptrader_lab.kernel.layout import Leg, contract
 from sptrader_lab.results.result import Result
 from sptrader_lab.strategy.load import load_strategy
 from sptrader_lab.strategy.plan import Computed, Plan, make_plan

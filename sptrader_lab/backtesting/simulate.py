@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sptrader_lab.errors import InputError
 from sptrader_lab.kernel.compile import notice_first_use
+from sptrader_lab.kernel.layout import ATR_COLUMNS, Leg, enlarged, make_book, make_journal, make_legs, make_market
 from sptrader_lab.kernel.loop import run_bars
-from sptrader_lab.kernel.state import (
-    ENTER_LONG,
-    ENTER_SHORT,
-    EXIT_LONG,
-    EXIT_SHORT,
-    Book,
-    Journal,
-    Legs,
-    Market,
-    Records,
-)
-from sptrader_lab.types.calendar import DayEnd, day_ends
+from sptrader_lab.kernel.state import ENTER_LONG, ENTER_SHORT, Book, Journal, Records, Run
+from sptrader_lab.types.calendar import DayEnd
 from sptrader_lab.types.candles import Candles
 from sptrader_lab.types.decisions import Decisions
-from sptrader_lab.types.instruments import Instrument
 from sptrader_lab.types.outcome import Outcome
-from sptrader_lab.types.records import ACCOUNT, CONTRACT, FILL, ORDER, POSITION, REFUSAL, RULES, TRADE, records
 
 _MOST_AT_FIRST: Final = 200_000
-_ATR_COLUMNS: Final = ("stop_atr", "target_atr", "trail_atr", "size_atr")
-
-
-class Leg(NamedTuple):
-    """One strategy on one symbol: positions in the run's lists, and what the strategy says about its candles."""
-
-    strategy: int
-    symbol: int
-    decisions: Decisions
 
 
 def simulate(
@@ -90,85 +69,9 @@ def simulate(
     likely = 2 * int(np.count_nonzero(columns.flags & (ENTER_LONG | ENTER_SHORT))) + room
     steps = int((market.last - market.begin).max(initial=0))
     journal = make_journal(min(max(likely, 2 * room), _MOST_AT_FIRST), steps)
-    while not run_bars(market, columns, rules, book, journal, room):
-        journal = _enlarged(journal, room)
+    while not run_bars(Run(market, columns, rules, book, journal), room):
+        journal = enlarged(journal, room)
     return _outcome(book, journal)
-
-
-def contract(instrument: Instrument) -> Records:
-    """Return the one CONTRACT record of an instrument."""
-    one = records(1, CONTRACT)
-    one[0].step, one[0].minimum = instrument.step, instrument.minimum
-    one[0].multiplier, one[0].tick = instrument.multiplier, instrument.tick
-    return one
-
-
-def make_market(candles: Sequence[Candles], contracts: Records, day_end: DayEnd, start: int | None) -> Market:
-    """Lay the candles of all symbols behind each other; a single symbol is not copied."""
-    lengths = np.array([len(one) for one in candles], dtype=np.int64)
-    last = np.cumsum(lengths)
-    first = last - lengths
-    every = {
-        name: _joined([getattr(one, name) for one in candles])
-        for name in ("time", "close_time", "open", "high", "low", "close")
-    }
-    times = [(int(one.time[0]), int(one.close_time[-1])) for one in candles if len(one)] or [(0, 0)]
-    ends = day_ends(min(low for low, _ in times), max(high for _, high in times), day_end)
-    begin = [0 if start is None else int(np.searchsorted(one.time, start)) for one in candles]
-    return Market(**every, first=first, last=last, begin=first + begin, contracts=contracts, day_ends=ends)
-
-
-def make_legs(candles: Sequence[Candles], legs: Sequence[Leg]) -> Legs:
-    """Pack the decisions of all legs, sorted already, into one byte per candle."""
-    lengths = np.array([len(candles[leg.symbol]) for leg in legs], dtype=np.int64)
-    flags = [
-        leg.decisions.entry_long * np.uint8(ENTER_LONG)
-        | leg.decisions.entry_short * np.uint8(ENTER_SHORT)
-        | leg.decisions.exit_long * np.uint8(EXIT_LONG)
-        | leg.decisions.exit_short * np.uint8(EXIT_SHORT)
-        for leg in legs
-    ]
-    atr = {}
-    for name in _ATR_COLUMNS:
-        columns = [getattr(leg.decisions, name) for leg in legs]
-        used = any(len(column) for column in columns)
-        filled = [
-            column if len(column) else np.full(length, np.nan) for column, length in zip(columns, lengths, strict=True)
-        ]
-        atr[name] = _joined(filled if used else [np.empty(0)])
-    return Legs(
-        strategy=np.array([leg.strategy for leg in legs], dtype=np.int64),
-        symbol=np.array([leg.symbol for leg in legs], dtype=np.int64),
-        offset=np.cumsum(lengths) - lengths,
-        flags=_joined(flags),
-        blocked=_joined([leg.decisions.blocked for leg in legs]),
-        **atr,
-    )
-
-
-def make_book(market: Market, legs: Legs, rules: Records, capital: float) -> Book:
-    """Return an empty book with as many slots as the rules can ever fill."""
-    account = records(1, ACCOUNT)
-    account[0].cash = account[0].equity = account[0].high_water = account[0].day_equity = capital
-    account[0].day = -1
-    # Strategies that share an account share its tightest limits.
-    account[0].drawdown_limit, account[0].daily_loss_limit = rules.max_drawdown.min(), rules.daily_loss_limit.min()
-    account[0].fill_close = rules.fill_close.max()
-    of_leg = rules[legs.strategy]
-    # Twice: a position whose exit is decided frees its place for the entry that follows it at the same open.
-    slots = 2 * np.maximum(np.minimum(of_leg.max_positions, of_leg.max_positions_per_symbol), 1)
-    symbols = len(market.first)
-    return Book(
-        account=account,
-        positions=records(int(slots.sum()), POSITION),
-        waiting=records(int(slots.sum()), ORDER),
-        first=np.cumsum(slots) - slots,
-        count=np.zeros(len(slots), np.int64),
-        waiting_count=np.zeros(len(slots), np.int64),
-        row=market.begin.copy(),
-        due=np.zeros(symbols, np.bool_),
-        mark=np.zeros(symbols),
-    )
 
 
 def _check_legs(candles: Sequence[Candles], legs: Sequence[Leg]) -> None:
@@ -178,65 +81,22 @@ def _check_legs(candles: Sequence[Candles], legs: Sequence[Leg]) -> None:
     if len(set(seen)) < len(seen):
         raise InputError(f"legs must be one per (strategy, symbol), got {seen}")
     for leg in legs:
-        for name, column in zip(Decisions._fields, leg.decisions, strict=True):
-            want = len(candles[leg.symbol])
-            if len(column) != want and not (name in _ATR_COLUMNS and len(column) == 0):
+        want = len(candles[leg.symbol])
+        for name in Decisions._fields:
+            column = getattr(leg.decisions, name)
+            if len(column) != want and not (name in ATR_COLUMNS and len(column) == 0):
                 raise InputError(f"{name} has {len(column)} values for {want} candles of {candles[leg.symbol].symbol}")
 
 
-def _joined(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Return the arrays behind each other, read-only: numba compiles writable and read-only arguments apart."""
-    joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
-    if joined.flags.writeable:
-        joined = joined.view()
-        joined.flags.writeable = False
-    return joined
-
-
-def make_journal(capacity: int, steps: int) -> Journal:
-    """Return an empty journal with room for `capacity` records of each kind and `steps` steps."""
-    tables = [records(capacity, dtype) for dtype in (ORDER, FILL, TRADE, REFUSAL)]
-    return Journal(*tables, np.empty(steps, np.int64), np.empty(steps), np.empty(steps), np.zeros(5, np.int64))
-
-
-def _enlarged(journal: Journal, room: int) -> Journal:
-    """Return the journal with four times the space wherever little is left; what is written stays."""
-    used = dict(zip(Journal._fields, (*journal.used[:4], *[journal.used[4]] * 3), strict=False))
-    needs = dict.fromkeys(Journal._fields[:4], room) | dict.fromkeys(Journal._fields[4:7], 1)
-    grown = {}
-    for name, written in used.items():
-        old = getattr(journal, name)
-        if written + needs[name] > len(old):
-            grown[name] = np.zeros(4 * len(old), old.dtype).view(type(old))
-            np.copyto(grown[name][:written].view(np.uint8), old[:written].view(np.uint8))
-    return journal._replace(**grown)
-
-
 def _outcome(book: Book, journal: Journal) -> Outcome:
-    tables = [table[:used].copy() for table, used in zip(journal[:4], journal.used[:4], strict=True)]
-    held = [book.positions[low : low + count] for low, count in zip(book.first, book.count, strict=True)]
-    positions = np.concatenate(held).view(np.recarray) if held else records(0, POSITION)
+    orders, fills, trades, refusals = (
+        table[:used].copy().view(np.recarray) for table, used in zip(journal[:4], journal.used[:4], strict=True)
+    )
+    held = [book.positions[low : low + count] for low, count in zip(book.first, book.open_count, strict=True)]
+    positions = np.concatenate(held).view(np.recarray)
     steps = int(journal.used[4])
-    series = [values[:steps] for values in journal[4:7]]
-    for array in (*tables, positions, *series, book.account):
+    series = journal.time[:steps], journal.equity[:steps], journal.exposure[:steps]
+    outcome = Outcome(orders, fills, trades, refusals, positions, *series, book.account)
+    for array in vars(outcome).values():
         array.flags.writeable = False
-    return Outcome(*tables, positions, *series, book.account)
-
-
-def default_rules(**changes: float) -> Records:
-    """Return one RULES record with every limit and distance off: 10 % of equity, one position, slippage 0.0001."""
-    rules = records(1, RULES)
-    settings: dict[str, float] = {
-        "size": 0.1,
-        "position_limit": np.inf,
-        "cash_buffer": 0.005,
-        "max_positions": 1,
-        "max_positions_per_symbol": 1,
-        "slippage": 0.0001,
-        "max_drawdown": np.inf,
-        "daily_loss_limit": np.inf,
-        **changes,
-    }
-    for name, value in settings.items():
-        rules[0][name] = value
-    return rules
+    return outcome

@@ -10,10 +10,11 @@ import numpy as np
 from bokeh.core.properties import field, value
 from bokeh.models import ColumnDataSource, FactorRange, LinearColorMapper
 from bokeh.plotting import figure
+from numpy.typing import NDArray
 
 from sptrader_lab.charts.frame import FONT, Canvas, hover, new_figure
 from sptrader_lab.charts.numbers import percent, signed
-from sptrader_lab.charts.palette import palette
+from sptrader_lab.charts.palette import Palette, palette
 
 if TYPE_CHECKING:
     from sptrader_lab.results.result import Result
@@ -39,12 +40,17 @@ def monthly_heatmap(result: Result, *, theme: str = "auto") -> figure:
     )
     fig.grid.grid_line_color = None
     fig.outline_line_color = None
-    source = ColumnDataSource(_cells(table.to_numpy(dtype=np.float64), years, months))
-    values = table.to_numpy(dtype=np.float64)[:, :12]
-    reach = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 0.0
-    shade = LinearColorMapper(
-        palette=colours.diverging, low=-(reach or 1.0), high=reach or 1.0, nan_color=colours.paper
-    )
+    values = table.to_numpy(dtype=np.float64)
+    every = np.abs(values[:, :12])
+    reach = float(np.nanmax(every)) if np.isfinite(every).any() else 0.0
+    source = ColumnDataSource(_cells(values, years, months, digits=1 if reach >= 0.01 else 2))
+    _add_cells(fig, source, reach or 1.0, colours)
+    drawn: figure = fig
+    return drawn
+
+
+def _add_cells(fig: Canvas, source: ColumnDataSource, reach: float, colours: Palette) -> None:
+    shade = LinearColorMapper(palette=colours.diverging, low=-reach, high=reach, nan_color=colours.paper)
     cells = fig.rect(
         "month", "year", 0.96, 0.9, fill_color=field("value", shade), line_color=None, border_radius=3, source=source
     )
@@ -62,22 +68,20 @@ def monthly_heatmap(result: Result, *, theme: str = "auto") -> figure:
             source=source,
         )
     fig.add_tools(hover([("@month @year", "@whole")], renderers=[cells], mode="mouse"))
-    drawn: figure = fig
-    return drawn
 
 
-def _cells(table: np.ndarray[Any, np.dtype[np.float64]], years: list[str], months: list[str]) -> dict[str, Any]:
+def _cells(table: NDArray[np.float64], years: list[str], months: list[str], digits: int) -> dict[str, Any]:
     rows = [
-        (year, month, table[y, m])
+        (year, month, float(table[y, m]))
         for y, year in enumerate(years)
         for m, month in enumerate(months)
-        if table[y, m] == table[y, m]
+        if np.isfinite(table[y, m])
     ]
     return {
         "year": [year for year, _, _ in rows],
         "month": [month for _, month, _ in rows],
-        "value": [math.nan if month == TOTAL else value for _, month, value in rows],
-        "text": ["" if month == TOTAL else signed(100 * value, 1) for _, month, value in rows],
-        "total": [signed(100 * value, 1) if month == TOTAL else "" for _, month, value in rows],
-        "whole": [percent(value, 3, sign=True) for _, _, value in rows],
+        "value": [math.nan if month == TOTAL else change for _, month, change in rows],
+        "text": ["" if month == TOTAL else signed(100 * change, digits) for _, month, change in rows],
+        "total": [signed(100 * change, digits) if month == TOTAL else "" for _, month, change in rows],
+        "whole": [percent(change, 3, sign=True) for _, _, change in rows],
     }

@@ -10,7 +10,7 @@ from sptrader_lab.kernel.journal import note_exit_order, note_fill, note_trade
 from sptrader_lab.kernel.match import level, slipped, trail_level
 from sptrader_lab.kernel.rolling import reaches_up
 from sptrader_lab.kernel.sizing import commission
-from sptrader_lab.kernel.state import Book, Journal, Market
+from sptrader_lab.kernel.state import Book, Market, Run
 from sptrader_lab.types.reasons import (
     DAILY_LOSS_LIMIT,
     LIQUIDATION,
@@ -20,7 +20,7 @@ from sptrader_lab.types.reasons import (
     STOP_BEYOND_ZERO,
     TAKE_PROFIT,
 )
-from sptrader_lab.types.records import FILLED, LIMIT, MARKET, STOP
+from sptrader_lab.types.records import FILLED, LIMIT, STOP
 
 
 @inlined
@@ -29,7 +29,7 @@ def worth(market: Market, book: Book) -> tuple[float, float]:
     equity = book.account[0].cash
     notional = 0.0
     for leg in range(len(book.first)):
-        for slot in range(book.first[leg], book.first[leg] + book.count[leg]):
+        for slot in range(book.first[leg], book.first[leg] + book.open_count[leg]):
             position = book.positions[slot]
             value = position.quantity * book.mark[position.symbol] * market.contracts[position.symbol].multiplier
             equity += position.side * value
@@ -38,8 +38,10 @@ def worth(market: Market, book: Book) -> tuple[float, float]:
 
 
 @inlined
-def enter(market: Market, book: Book, journal: Journal, rule: Any, leg: int, order: Any, bar: int, price: float) -> int:
+def enter(run: Run, leg: int, order: Any, bar: int, price: float) -> int:
     """Fill a waiting entry at `price` before slippage; return NONE, or why the account refuses it whole (S10)."""
+    market, book, journal = run.market, run.book, run.journal
+    rule = run.rules[run.legs.strategy[leg]]
     contract = market.contracts[order.symbol]
     account = book.account[0]
     side = order.side
@@ -55,8 +57,8 @@ def enter(market: Market, book: Book, journal: Journal, rule: Any, leg: int, ord
         return STOP_BEYOND_ZERO
     account.cash -= side * notional + cost
     account.entries += 1
-    slot = book.first[leg] + book.count[leg]
-    book.count[leg] += 1
+    slot = book.first[leg] + book.open_count[leg]
+    book.open_count[leg] += 1
     position = book.positions[slot]
     position.id = account.entries
     position.strategy, position.symbol, position.side = order.strategy, order.symbol, side
@@ -76,10 +78,7 @@ def enter(market: Market, book: Book, journal: Journal, rule: Any, leg: int, ord
 
 @inlined
 def leave(
-    market: Market,
-    book: Book,
-    journal: Journal,
-    rule: Any,
+    run: Run,
     leg: int,
     slot: int,
     bar: int,
@@ -88,6 +87,8 @@ def leave(
     ambiguous: bool,
 ) -> None:
     """Close the position in `slot` at `price`, before the slippage that all but targets pay (S9)."""
+    market, book, journal = run.market, run.book, run.journal
+    rule = run.rules[run.legs.strategy[leg]]
     position = book.positions[slot]
     account = book.account[0]
     multiplier = market.contracts[position.symbol].multiplier
@@ -108,21 +109,10 @@ def leave(
     order.status = FILLED
     note_fill(journal, market, position, order, bar, price, fill, cost)
     note_trade(journal, market, position, order.id, bar, fill, reason, ambiguous)
-    last = book.first[leg] + book.count[leg] - 1
+    last = book.first[leg] + book.open_count[leg] - 1
     for behind in range(slot, last):  # the oldest stays first
         book.positions[behind] = book.positions[behind + 1]
-    book.count[leg] -= 1
-
-
-@inlined
-def decide_exit(market: Market, book: Book, journal: Journal, position: Any, bar: int, reason: int, now: int) -> None:
-    """Decide, at the instant `now`, that the position leaves at its next fill; the first reason stays."""
-    if position.exit_reason != NONE:
-        return
-    position.exit_reason = reason
-    book.account[0].leaving += 1
-    close = market.close[market.first[position.symbol] + bar]
-    position.exit_order = note_exit_order(journal, now, bar, position, MARKET, reason, close)
+    book.open_count[leg] -= 1
 
 
 @inlined

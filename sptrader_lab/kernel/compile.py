@@ -63,7 +63,7 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
     return _njit(function, forceinline=True, _nrt=False)
 
 
-def _njit(function: Callable[P, R], **options: bool) -> Callable[P, R]:
+def _njit(function: Callable[P, R], **options: Any) -> Callable[P, R]:
     before = _settings.CACHE_DIR
     # numba reads the setting while it decorates; other libraries in this process keep their own.
     _settings.CACHE_DIR = str(cache_folder())

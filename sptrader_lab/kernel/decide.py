@@ -5,21 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sptrader_lab.kernel.account import decide_exit, limit_reached
+from sptrader_lab.kernel.account import limit_reached
 from sptrader_lab.kernel.compile import inlined
-from sptrader_lab.kernel.journal import note_entry_order, note_refusal
+from sptrader_lab.kernel.journal import note_entry_order, note_exit_order, note_refusal
 from sptrader_lab.kernel.rolling import reaches_up
 from sptrader_lab.kernel.sizing import quantity, wanted_notional
-from sptrader_lab.kernel.state import (
-    ENTER_LONG,
-    ENTER_SHORT,
-    EXIT_LONG,
-    EXIT_SHORT,
-    Book,
-    Journal,
-    Legs,
-    Market,
-)
+from sptrader_lab.kernel.state import ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, Book, Journal, Market, Run
 from sptrader_lab.types.reasons import (
     CANCELLED_BY_LIMIT,
     DAILY_LOSS_LIMIT,
@@ -34,12 +25,13 @@ from sptrader_lab.types.reasons import (
     UNDER_MINIMUM,
     ZERO_QUANTITY,
 )
-from sptrader_lab.types.records import CANCELLED, RISK, VOLATILITY
+from sptrader_lab.types.records import CANCELLED, MARKET, RISK, VOLATILITY
 
 
 @inlined
-def apply_limits(market: Market, legs: Legs, book: Book, journal: Journal, now: int) -> None:
+def apply_limits(run: Run, now: int) -> None:
     """Test the account's limits; one that is reached closes everything and halts (S14)."""
+    market, legs, book, journal = run.market, run.legs, run.book, run.journal
     account = book.account[0]
     reason = limit_reached(account)
     if reason == NONE:
@@ -49,9 +41,9 @@ def apply_limits(market: Market, legs: Legs, book: Book, journal: Journal, now: 
     else:
         account.halted = reason
     for leg in range(len(legs.strategy)):
-        for slot in range(book.first[leg], book.first[leg] + book.count[leg]):
+        for slot in range(book.first[leg], book.first[leg] + book.open_count[leg]):
             position = book.positions[slot]
-            decide_exit(market, book, journal, position, last_closed(market, book, position.symbol), reason, now)
+            decide_exit(run, position, last_closed(market, book, position.symbol), reason, now)
         cancel_waiting(book, journal, leg, now)
 
 
@@ -76,38 +68,51 @@ def cancel_waiting(book: Book, journal: Journal, leg: int, now: int) -> None:
 
 
 @inlined
-def decide_exits(market: Market, legs: Legs, rules: Any, book: Book, journal: Journal, leg: int, bar: int) -> None:
+def decide_exit(run: Run, position: Any, bar: int, reason: int, now: int) -> None:
+    """Decide, at the instant `now`, that the position leaves at its next fill; the first reason stays."""
+    market, book, journal = run.market, run.book, run.journal
+    if position.exit_reason != NONE:
+        return
+    position.exit_reason = reason
+    book.account[0].leaving += 1
+    close = market.close[market.first[position.symbol] + bar]
+    position.exit_order = note_exit_order(journal, now, bar, position, MARKET, reason, close)
+
+
+@inlined
+def decide_exits(run: Run, leg: int, bar: int) -> None:
     """Decide the exits of one leg at the close of `bar`: age first, then its exit rules."""
+    market, legs, rules, book = run.market, run.legs, run.rules, run.book
     flags = legs.flags[legs.offset[leg] + bar]
     longest = rules[legs.strategy[leg]].max_holding_period
     now = market.close_time[market.first[legs.symbol[leg]] + bar]
-    for slot in range(book.first[leg], book.first[leg] + book.count[leg]):
+    for slot in range(book.first[leg], book.first[leg] + book.open_count[leg]):
         position = book.positions[slot]
         if longest > 0 and 1 + bar - position.entry_bar >= longest:
-            decide_exit(market, book, journal, position, bar, MAX_HOLDING_PERIOD, now)
+            decide_exit(run, position, bar, MAX_HOLDING_PERIOD, now)
         if flags & (EXIT_LONG if position.side > 0 else EXIT_SHORT):
-            decide_exit(market, book, journal, position, bar, SIGNAL, now)
+            decide_exit(run, position, bar, SIGNAL, now)
 
 
 @inlined
-def decide_entries(market: Market, legs: Legs, rules: Any, book: Book, journal: Journal, leg: int, bar: int) -> None:
+def decide_entries(run: Run, leg: int, bar: int) -> None:
     """Order or refuse the entries of one leg at the close of `bar`, long before short."""
+    legs = run.legs
     flags = legs.flags[legs.offset[leg] + bar]
     for side in (1, -1):
         if flags & (ENTER_LONG if side > 0 else ENTER_SHORT):
-            decide_entry(market, legs, rules, book, journal, leg, bar, side)
+            decide_entry(run, leg, bar, side)
 
 
 @inlined
-def decide_entry(
-    market: Market, legs: Legs, rules: Any, book: Book, journal: Journal, leg: int, bar: int, side: int
-) -> None:
+def decide_entry(run: Run, leg: int, bar: int, side: int) -> None:
     """Turn one wanted entry into a waiting order, or into a refusal with its reason (S10, S13)."""
+    market, legs, rules, book, journal = run.market, run.legs, run.rules, run.book, run.journal
     strategy, symbol = legs.strategy[leg], legs.symbol[leg]
     rule, contract = rules[strategy], market.contracts[symbol]
     row, column = market.first[symbol] + bar, legs.offset[leg] + bar
     now, close = market.close_time[row], market.close[row]
-    reason, value, limit = not_allowed(legs, rule, book, leg, column)
+    reason, value, limit = not_allowed(run, leg, column)
     stop = protection(rule.stop_distance, rule.stop_atr, legs.stop_atr, column)
     target = protection(rule.target_distance, rule.target_atr, legs.target_atr, column)
     trail = protection(rule.trail_distance, rule.trail_atr, legs.trail_atr, column)
@@ -147,8 +152,10 @@ def protection(distance: float, multiple: float, atr: Any, column: int) -> float
 
 
 @inlined
-def not_allowed(legs: Legs, rule: Any, book: Book, leg: int, column: int) -> tuple[int, float, float]:
+def not_allowed(run: Run, leg: int, column: int) -> tuple[int, float, float]:
     """Return why no entry may be decided now, with the number and the limit it broke; NONE when one may."""
+    legs, book = run.legs, run.book
+    rule = run.rules[run.legs.strategy[leg]]
     account = book.account[0]
     if account.halted != NONE:
         return HALTED, math.nan, math.nan
@@ -173,7 +180,7 @@ def not_allowed(legs: Legs, rule: Any, book: Book, leg: int, column: int) -> tup
 def held(book: Book, leg: int) -> int:
     """Count the leg's positions without a decided exit, and its waiting entries."""
     count = book.waiting_count[leg]
-    for slot in range(book.first[leg], book.first[leg] + book.count[leg]):
+    for slot in range(book.first[leg], book.first[leg] + book.open_count[leg]):
         count += book.positions[slot].exit_reason == NONE
     return count
 
@@ -183,7 +190,7 @@ def committed(market: Market, book: Book) -> float:
     """Return the money that is not free for a new entry: open positions that stay, and waiting entries (S10)."""
     money = 0.0
     for leg in range(len(book.first)):
-        for slot in range(book.first[leg], book.first[leg] + book.count[leg]):
+        for slot in range(book.first[leg], book.first[leg] + book.open_count[leg]):
             position = book.positions[slot]
             if position.exit_reason == NONE:
                 money += position.quantity * book.mark[position.symbol] * market.contracts[position.symbol].multiplier

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numba
 from llvmlite import ir
-from numba.core import cgutils
+from numba.core import cgutils as _cgutils
 from numba.extending import intrinsic
 
 from sptrader_lab.kernel.compile import inlined
@@ -20,10 +20,11 @@ from sptrader_lab.kernel.state import Market
 AHEAD: Final = 32
 
 _settings: Any = numba.config
+cgutils: Any = _cgutils  # untyped
+_COMPILING: Final = not _settings.DISABLE_JIT
 
 
-@intrinsic
-def _touch(_context: Any, array: Any, index: Any) -> Any:
+def _emit(_context: Any, array: Any, index: Any) -> Any:
     """Emit one prefetch instruction for `array[index]`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -41,18 +42,15 @@ def _touch(_context: Any, array: Any, index: Any) -> Any:
     return numba.types.void(array, index), generate
 
 
+_touch: Any = intrinsic(_emit)
+
+
 @inlined
 def expect(market: Market, row: int) -> None:
-    """Ask for the candle at `row`, which need not exist."""
-    if row < len(market.open):
+    """Ask for the candle at `row`, which need not exist; interpreted code has no use for it and does nothing."""
+    if _COMPILING and row < len(market.open):
         _touch(market.time, row)
         _touch(market.open, row)
         _touch(market.high, row)
         _touch(market.low, row)
         _touch(market.close, row)
-
-
-if _settings.DISABLE_JIT:  # interpreted code has no use for it
-
-    def expect(market: Market, row: int) -> None:  # noqa: F811
-        """Do nothing."""

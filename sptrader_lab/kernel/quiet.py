@@ -15,36 +15,28 @@ from sptrader_lab.kernel.compile import inlined
 from sptrader_lab.kernel.match import stop_in_force, trail_level
 from sptrader_lab.kernel.prefetch import AHEAD, expect
 from sptrader_lab.kernel.rolling import TOLERANCE
-from sptrader_lab.kernel.state import (
-    ENTER_LONG,
-    ENTER_SHORT,
-    EXIT_LONG,
-    EXIT_SHORT,
-    STEPS,
-    Book,
-    Journal,
-    Legs,
-    Market,
-)
+from sptrader_lab.kernel.state import ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, STEPS, Run
 
 CLEARLY_LESS: Final = 1.0 - 1e-9
 
 
 @inlined
-def hurry(market: Market, legs: Legs, rules: Any, book: Book, journal: Journal) -> None:
+def hurry(run: Run) -> None:
     """Move a run of one leg to its next bar that is not quiet, or to the end of candles or journal."""
+    legs, book = run.legs, run.book
     account = book.account[0]
     if len(legs.symbol) != 1 or len(book.row) != 1 or account.waiting + account.leaving + account.fill_close > 0:
         return
-    if book.count[0] == 0:
-        hurry_flat(market, legs, book, journal)
-    elif book.count[0] == 1:
-        hurry_held(market, legs, rules[0], book, journal)
+    if book.open_count[0] == 0:
+        hurry_flat(run)
+    elif book.open_count[0] == 1:
+        hurry_held(run)
 
 
 @inlined
-def hurry_flat(market: Market, legs: Legs, book: Book, journal: Journal) -> None:
+def hurry_flat(run: Run) -> None:
     """Pass bars without position or wish to enter: equity stays what it is."""
+    market, legs, book, journal = run.market, run.legs, run.book, run.journal
     account = book.account[0]
     equity, day_end = account.equity, market.day_ends[max(account.day, 0)]
     row, used = book.row[0], journal.used[STEPS]
@@ -64,8 +56,10 @@ def hurry_flat(market: Market, legs: Legs, book: Book, journal: Journal) -> None
 
 
 @inlined
-def hurry_held(market: Market, legs: Legs, rule: Any, book: Book, journal: Journal) -> None:
+def hurry_held(run: Run) -> None:
     """Pass bars that neither come near a level of the one position nor carry a wish, a limit or its last bar of age."""
+    market, legs, book, journal = run.market, run.legs, run.book, run.journal
+    rule = run.rules[0]
     account, position = book.account[0], book.positions[0]
     side, quantity, multiplier = float(position.side), position.quantity, market.contracts[0].multiplier
     wishes = ENTER_LONG | ENTER_SHORT | (EXIT_LONG if side > 0 else EXIT_SHORT)

@@ -41,7 +41,7 @@ def quantity(rule: Any, contract: Any, equity: float, close: float, committed: f
         What the sizer asks for, see `wanted_notional`.
     """
     free = (equity - committed) / (1.0 + rule.cash_buffer) / (1.0 + (rule.commission + rule.slippage))
-    notional = min(min(wanted, equity * rule.position_limit), free)
+    notional = min(wanted, equity * rule.position_limit, free)
     if notional <= 0.0:
         return 0.0
     return math.floor(notional / (close * contract.multiplier) / contract.step + 1e-9) * contract.step

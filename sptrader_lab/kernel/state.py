@@ -1,7 +1,7 @@
 """What the kernel reads (Market, Legs) and what it keeps (Book, Journal): arrays grouped by name.
 
 A *leg* is one strategy on one symbol. Legs are sorted by (strategy, symbol); every loop over them is therefore in the
-order of S5. Leg `k` owns `positions[first[k] : first[k] + count[k]]` and
+order of S5. Leg `k` owns `positions[first[k] : first[k] + open_count[k]]` and
 `waiting[first[k] : first[k] + waiting_count[k]]`, oldest first.
 """
 
@@ -68,7 +68,7 @@ class Book(NamedTuple):
     positions: Records
     waiting: Records
     first: NDArray[np.int64]
-    count: NDArray[np.int64]
+    open_count: NDArray[np.int64]
     waiting_count: NDArray[np.int64]
     row: NDArray[np.int64]
     due: NDArray[np.bool_]
@@ -86,6 +86,16 @@ class Journal(NamedTuple):
     equity: NDArray[np.float64]
     exposure: NDArray[np.float64]
     used: NDArray[np.int64]
+
+
+class Run(NamedTuple):
+    """All of it: what the functions of the kernel hand to each other."""
+
+    market: Market
+    legs: Legs
+    rules: Records
+    book: Book
+    journal: Journal
 
 
 # Positions in `Journal.used`.

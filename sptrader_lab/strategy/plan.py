@@ -155,18 +155,21 @@ class Plan:
 
     def overlays(self, computed: Computed) -> tuple[Overlay, ...]:
         """Return the indicators' lines, labelled such as ``sma(10)`` or ``macd(12, 26, 9).signal``."""
-        found: dict[str, Overlay] = {}
+        found: list[Overlay] = []
+        labels: set[str] = set()
         for call in self.calls:
             if call.spec.kind != "indicator" or call.key in computed.failures:
                 continue
             lines = computed.outputs[call.key]
-            over_price = all(_on_price_scale(line, computed.columns["close"]) for line in lines.values())
             short = f"{call.spec.name}({', '.join(_shown(value) for value in call.parameters.values())})"
-            label = short if short not in {key.split(").")[0] + ")" for key in found} else call.key
+            label = call.key if short in labels else short
+            labels.add(short)
             for name, line in lines.items():
                 full = label if len(lines) == 1 else f"{label}.{name}"
-                found[full] = Overlay(full, "price" if over_price else label, line)
-        return tuple(found.values())
+                found.append(
+                    Overlay(full, "price" if _on_price_scale(line, computed.columns["close"]) else label, line)
+                )
+        return tuple(found)
 
     def _candle_names(self) -> list[str]:
         """Return the candle columns that anything uses, so that a missing one is noticed before anything runs."""

@@ -8,23 +8,20 @@ import numpy as np
 
 from sptrader_lab.strategy.schema.sections import Level
 from sptrader_lab.strategy.strategy import Strategy
-from sptrader_lab.types.records import INTRABAR, RULES, SIZERS, records
+from sptrader_lab.types.records import INTRABAR, SIZERS, default_rules
 
-#: Kept free beside every entry (S10).
-CASH_BUFFER: Final = 0.005
 _MANY: Final = 2**31 - 1
 _FIELDS: Final = {"percentage": "fraction", "price": "distance", "atr": "atr"}
 
 
 def make_rules(strategy: Strategy) -> np.recarray[Any, Any]:
     """Return the strategy's rules, one record of `types.records.RULES`; a level that is not given is 0."""
-    table = records(1, RULES)
+    table = default_rules()
     rule = table[0]
     risk, execution, commission = strategy.risk, strategy.execution, strategy.commission
     rule.sizer = SIZERS.index(strategy.size.type)
     rule["size"] = strategy.size.value  # `rule.size` reads as numpy's own attribute
     rule.position_limit = _or_infinite(risk.position_limit)
-    rule.cash_buffer = CASH_BUFFER
     rule.max_positions = risk.max_positions or _MANY
     rule.max_positions_per_symbol = risk.max_positions_per_symbol or 1
     _put_level(rule, "stop", strategy.stop_loss)

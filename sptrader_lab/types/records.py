@@ -223,3 +223,22 @@ ACCOUNT: Final = np.dtype(
 def records(count: int, dtype: np.dtype[Any]) -> np.recarray[Any, Any]:
     """Return `count` zeroed records whose fields read as attributes."""
     return np.zeros(count, dtype).view(np.recarray)
+
+
+def default_rules(**changes: float) -> np.recarray[Any, Any]:
+    """Return one RULES record with every limit and distance off: 10 % of equity, one position, slippage 0.0001."""
+    rules = records(1, RULES)
+    settings: dict[str, float] = {
+        "size": 0.1,
+        "position_limit": np.inf,
+        "cash_buffer": 0.005,
+        "max_positions": 1,
+        "max_positions_per_symbol": 1,
+        "slippage": 0.0001,
+        "max_drawdown": np.inf,
+        "daily_loss_limit": np.inf,
+        **changes,
+    }
+    for name, value in settings.items():
+        rules[0][name] = value
+    return rules
