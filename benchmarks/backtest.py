@@ -7,9 +7,11 @@ strategy is strategies/ma_crossover.yaml on generated minutes: two moving averag
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
 import os
 import platform
-import resource
+import subprocess
 import sys
 import time
 import warnings
@@ -163,7 +165,7 @@ def compare(bars: int, repeats: int, *, with_vectorbt: bool) -> None:
 def grow(sizes: list[int]) -> None:
     """Print time and memory for growing candles."""
     strategy = lab.load_strategy(STRATEGY)
-    print("\n      bars   lab.backtest      per bar   bytes per bar beyond the candles")
+    print("\n      bars   lab.backtest      per bar   memory beyond the candles, bytes per bar")
     for bars in sizes:
         candles = make_candles(bars)
         seconds = best(whole_run(candles, strategy), 3)
@@ -171,24 +173,30 @@ def grow(sizes: list[int]) -> None:
 
 
 def peak_memory(bars: int) -> float:
-    """Return how many bytes per bar a backtest adds to the process at its peak, measured in a fresh process."""
+    """Return how many bytes per bar a backtest needs at its peak beyond the candles, measured in a fresh process."""
     code = (
-        "import resource, sys; sys.path[:0] = [{root!r}, {root!r} + '/benchmarks']; import backtest as b, sptrader_lab as lab;"
-        "s = lab.load_strategy(b.STRATEGY); lab.backtest(s, b.make_candles(5000)).metrics; c = b.make_candles({bars});"
-        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024; before = b.resident();"
-        "lab.backtest(s, c).metrics; print(max(peak() - before, 0) / {bars})"
-    ).format(root=str(ROOT), bars=bars)
-    import subprocess
-
+        f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'benchmarks')!r}]; import backtest, sptrader_lab as lab;"
+        "strategy = lab.load_strategy(backtest.STRATEGY); lab.backtest(strategy, backtest.make_candles(5000)).metrics;"
+        f"candles = backtest.make_candles({bars}); candles.fingerprint; candles.close_time;"
+        "before = backtest.forget_peak(); lab.backtest(strategy, candles).metrics;"
+        f"print((backtest.memory('VmHWM') - before) / {bars})"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return float(done.stdout)
 
 
-def resident() -> int:
-    """Return the memory that this process holds now, bytes; what its candles took at their making is given back."""
-    with Path("/proc/self/statm").open() as file:
-        now = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return max(now, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+def forget_peak() -> int:
+    """Let the kernel of the system forget this process's peak memory; return what it holds now, bytes (Linux)."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # give back what the making of candles left free
+    Path("/proc/self/clear_refs").write_text("5")
+    return memory("VmRSS")
+
+
+def memory(name: str) -> int:
+    """Return one line of /proc/self/status in bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
 
 
 def main() -> None:

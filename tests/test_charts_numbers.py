@@ -10,6 +10,7 @@ from chart_results import random_candles
 
 from sptrader_lab.charts.numbers import PriceText, instant, percent, plain, price_text, signed
 from sptrader_lab.types.candles import Candles
+from sptrader_lab.types.instruments import instrument
 
 
 def at(symbol: str, price: float) -> Candles:
@@ -29,15 +30,20 @@ def at(symbol: str, price: float) -> Candles:
     ],
 )
 def test_prices_have_the_digits_of_their_instrument(symbol: str, price: float, text: str, numeral: str) -> None:
-    written = price_text(at(symbol, price))
+    written = price_text(at(symbol, price), instrument(symbol))
     assert written.price(price) == text
     assert written.numeral == numeral
 
 
+@pytest.mark.parametrize(("tick", "digits"), [(0.25, 2), (0.0005, 4), (0.1, 1), (5.0, 0), (10.0, 0)])
+def test_a_strategy_s_tick_decides_the_digits(tick: float, digits: int) -> None:
+    assert price_text(at("GOLD", 1900.0), instrument("GOLD")._replace(tick=tick)).digits == digits
+
+
 def test_moves_of_currency_pairs_are_in_pips() -> None:
-    assert price_text(random_candles(5)).move(0.00125) == "+12.5 pips"
-    assert price_text(at("USDJPY", 150.0)).move(-0.31) == "\N{MINUS SIGN}31.0 pips"
-    assert price_text(at("AAPL", 150.0)).move(-0.31) == "\N{MINUS SIGN}0.31"
+    assert price_text(random_candles(5), instrument("EURUSD")).move(0.00125) == "+12.5 pips"
+    assert price_text(at("USDJPY", 150.0), instrument("USDJPY")).move(-0.31) == "\N{MINUS SIGN}31.0 pips"
+    assert price_text(at("AAPL", 150.0), instrument("AAPL")).move(-0.31) == "\N{MINUS SIGN}0.31"
     assert PriceText(5, 0.0001).move(math.nan) == "\N{EN DASH}"
 
 

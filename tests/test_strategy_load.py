@@ -600,6 +600,16 @@ def test_a_missing_file_names_the_nearest(tmp_path: Path):
         load_strategy(tmp_path / "ma_crosss.yaml")
 
 
+def test_two_files_of_one_name_are_refused_not_confused(tmp_path: Path):
+    for folder, factor in (("one", 1.0), ("two", 2.0)):
+        place = tmp_path / "indicators" / folder
+        place.mkdir(parents=True)
+        (place / "avg.py").write_text(f"def avg(close):\n    return close * {factor}\n")
+    text = "name: x\nindicators: {a: {type: one.avg}, b: {type: two.avg}}\nentry: {when: b > a, size: 0.1}\n"
+    with pytest.raises(StrategyError, match=r"two components are called 'avg': .*one.avg\.py and .*two.avg\.py"):
+        load_strategy(text, library=scan(tmp_path))
+
+
 def test_a_broken_component_shows_its_own_error(tmp_path: Path):
     folder = tmp_path / "components" / "indicators"
     folder.mkdir(parents=True)

@@ -136,7 +136,7 @@ def test_timeframes_are_read_as_programs_write_them(text, meant):
     assert str(timeframe(text)) == meant
 
 
-@pytest.mark.parametrize("text", ["", "h1x", "7m", "25h", "24h", "2d", "0m", "1y", "-1h", "1.5h"])
+@pytest.mark.parametrize("text", ["", "h1x", "7m", "25h", "24h", "2d", "0m", "1y", "-1h", "1.5h", "1M", "M"])
 def test_timeframes_that_do_not_exist_or_divide_no_day_are_refused(text):
     with pytest.raises(InputError, match="timeframe"):
         timeframe(text)

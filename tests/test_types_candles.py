@@ -47,13 +47,18 @@ def test_one_instant_is_read_from_every_usual_form(value):
         ("2024", "2024-01-01T00:00", "2025-01-01T00:00"),
         (dt.date(2024, 3, 1), "2024-03-01T00:00", "2024-03-02T00:00"),
         (np.datetime64("2024-03-01"), "2024-03-01T00:00", "2024-03-02T00:00"),
+        (np.datetime64("2024-12"), "2024-12-01T00:00", "2025-01-01T00:00"),
+        ("20240301", "2024-03-01T00:00", "2024-03-02T00:00"),
     ],
 )
 def test_a_bare_date_that_ends_a_range_is_included_whole_s1(value, start, stop):
     assert (parse_time(value), parse_time(value, end=True)) == (parse_time(start), parse_time(stop))
 
 
-@pytest.mark.parametrize("value", ["yesterday", "2024-13", "2024-02-30", "24-01-01", "", True, 1.5, None, b"2024"])
+@pytest.mark.parametrize(
+    "value",
+    ["yesterday", "2024-13", "2024-02-30", "24-01-01", "", True, 1.5, None, b"2024", pd.NaT, np.datetime64("NaT")],
+)
 def test_what_is_no_instant_is_refused(value):
     with pytest.raises(InputError, match="is not a date or time"):
         parse_time(value)
@@ -116,6 +121,25 @@ def test_arrays_are_read_only_and_the_caller_keeps_his_own():
         candles.close[0] = 1
     with pytest.raises(AttributeError):
         candles.close = mine
+
+
+def test_editing_the_frame_later_leaves_its_candles_alone():
+    frame = pd.DataFrame(
+        {"open": 1.0, "high": 2.0, "low": 0.5, "close": 1.5},
+        index=pd.date_range("2024-01-01", periods=3, freq="h", tz="UTC"),
+    )
+    candles = Candles.from_frame(frame, symbol="EURUSD", timeframe="1h")
+    frame.iloc[0, frame.columns.get_loc("close")] = 999.0  # pandas had handed out a read-only view of this memory
+    assert candles.close[0] == 1.5
+
+
+def test_a_slice_of_candles_shares_their_memory():
+    candles = Candles.from_frame(
+        pd.DataFrame(dict.fromkeys(["open", "high", "low", "close"], 1.0), index=pd.date_range("2024", periods=9)),
+        symbol="AAPL",
+        timeframe="1d",
+    )
+    assert np.shares_memory(candles.close, candles[2:5].close)
 
 
 def test_the_day_end_follows_the_symbol_s4():

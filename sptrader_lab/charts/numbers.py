@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
 
 from sptrader_lab.types.candles import Candles
-from sptrader_lab.types.instruments import CURRENCIES, instrument
+from sptrader_lab.types.instruments import CURRENCIES, Instrument
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
@@ -36,13 +37,13 @@ class PriceText(NamedTuple):
         return f"{signed(value / self.pip, 1)} pips" if self.pip else signed(value, self.digits)
 
 
-def price_text(candles: Candles) -> PriceText:
+def price_text(candles: Candles, facts: Instrument) -> PriceText:
     """Return how this symbol's prices are written: tenths of a pip, the tick, or about six digits."""
-    facts = instrument(candles.symbol)
     if facts.base in CURRENCIES and facts.quote in CURRENCIES:
         return PriceText(round(-math.log10(facts.pip)) + 1, facts.pip)
     if facts.tick:
-        return PriceText(max(0, math.ceil(-math.log10(facts.tick))), 0.0)
+        exponent = Decimal(repr(facts.tick)).normalize().as_tuple().exponent  # a logarithm would give 0.25 one digit
+        return PriceText(max(0, -int(exponent)), 0.0)
     level = float(candles.close[-1]) if len(candles) else 1.0
     return PriceText(2 if level >= 10 else 4 if level >= 0.1 else 8, 0.0)
 

@@ -57,7 +57,8 @@ def sorted_trades(result: Result, key: str = "id", *, descending: bool = False) 
 def trade_rows(result: Result, which: NDArray[np.intp]) -> list[list[str]]:
     """Return these trades as text, one list per trade in the order of `COLUMNS`; ambiguous ones say so."""
     table = result.trades.iloc[which]
-    texts = {candles.symbol: price_text(candles) for candles in result.candles}
+    both = zip(result.candles, result.instruments, strict=True)
+    texts = {candles.symbol: price_text(candles, facts) for candles, facts in both}
     prices = [texts[symbol] for symbol in table["symbol"]]
     written = {
         "id": [str(id) for id in table["id"]],

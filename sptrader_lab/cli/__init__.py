@@ -1,1 +1,1 @@
-"""Room: cli."""
+"""The command `sptrader-lab`, one file per group of commands."""

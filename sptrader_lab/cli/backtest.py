@@ -23,7 +23,10 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--symbol", action="append", help="such as EURUSD; repeat it for several in one account")
     parser.add_argument("--timeframe", help="such as 1h; the strategy's data_frequency, else 1h, unless given")
     parser.add_argument(
-        "--from", dest="start", metavar="DATE", help="first instant, UTC; the strategy's start_date unless given"
+        "--from",
+        dest="start",
+        metavar="DATE",
+        help="first instant, UTC; without --from and --to the strategy's dates hold",
     )
     parser.add_argument("--to", dest="end", metavar="DATE", help="end, a bare date is included whole")
     parser.add_argument(

@@ -1,1 +1,1 @@
-"""Room: results."""
+"""Results: what a run left, as tables, series and numbers; saved, found again and queried."""

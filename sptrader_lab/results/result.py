@@ -53,6 +53,8 @@ class Result:
         Names, in the order in which records name strategies.
     capital : float
         Equity before the first step, in `currency`.
+    currency : str
+        What money is counted in.
     days_per_year : int
         252, or 365 for what trades every day (S16).
     day_end : DayEnd
@@ -67,6 +69,8 @@ class Result:
         Indicator columns worth drawing, by symbol.
     lookahead : str
         What the look-ahead check covered (S2).
+    warnings : tuple of str
+        What the strategy says without effect, what the candles can't give, which components failed.
     seconds : mapping of str to float
         Time that each part of the run took.
     band : callable or None

@@ -50,6 +50,7 @@ class Binder:
         self.tree = tree
         self.problems = problems
         self.calls: dict[str, Call] = {}
+        self.files: dict[str, str] = {}
         self.used: set[str] = set()
         self.warnings: list[Problem] = []
         self.named: dict[str, Call | None] = {}
@@ -225,6 +226,11 @@ class Binder:
             parameters = spec.resolve(given)
         except InputError as error:
             self.problems.add(line, str(error))
+            return None
+        other = self.files.setdefault(spec.name, spec.path)
+        if other != spec.path:  # calls, the run id and saved sources know a component by its name alone
+            what = f"two components are called {spec.name!r}: {other} and {spec.path}"
+            self.problems.add(line, what, "a strategy uses one file of a name; rename the other")
             return None
         shown = [*columns, *(f"{name}={value}" for name, value in parameters.items())]
         call = Call(f"{spec.name}({', '.join(shown)})", spec, columns, parameters)

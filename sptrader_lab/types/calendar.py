@@ -54,7 +54,8 @@ def timeframe(text: str) -> Timeframe:
     Raises
     ------
     InputError
-        When the text is no timeframe, or an intraday one that does not divide a day evenly.
+        When the text is no timeframe, an intraday one that does not divide a day evenly, or `1M`, which is a minute to
+        some programs and a month to others.
 
     Examples
     --------
@@ -66,6 +67,8 @@ def timeframe(text: str) -> Timeframe:
     if flipped:
         word = flipped[2] + {"MN": "mo"}.get(flipped[1], flipped[1].lower())
     match = _TIMEFRAME.fullmatch(word)
+    if match and match[2] == "M":
+        raise InputError(f"timeframe {text!r} may mean minutes or months; write 1m or 1mo")
     unit = _ALIASES.get(match[2].lower().rstrip("s") or "s", match[2].lower()) if match else ""
     count = int(match[1] or 1) if match else 0
     if unit not in _UNITS or count < 1 or (unit in {"d", "w", "mo"} and count > 1):

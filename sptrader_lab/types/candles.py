@@ -42,6 +42,8 @@ def parse_time(value: object, *, end: bool = False) -> int:
     """
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         return int(value)
+    if isinstance(value, (dt.date, np.datetime64)) and value != value:  # noqa: PLR0124 - NaT does not equal itself
+        raise _no_instant(value)
     bare = isinstance(value, dt.date) and not isinstance(value, dt.datetime)
     if isinstance(value, str):
         text = value.strip()
@@ -53,25 +55,29 @@ def parse_time(value: object, *, end: bool = False) -> int:
             if end and 1 <= month <= 12:
                 text = f"{year + month // 12:04d}-{month % 12 + 1:02d}-01"
                 end = False
-        bare = len(text) == 10
+        bare = len(text) <= 10  # 2025-03-01 or 20250301: the shortest text with a clock has 11
         try:
             value = dt.datetime.fromisoformat(text)
         except ValueError:
-            raise InputError(f"{value!r} is not a date or time; write it like 2025-03-01 or 2025-03-01T14:30") from None
+            raise _no_instant(value) from None
     if isinstance(value, np.datetime64):
         unit = np.datetime_data(value.dtype)[0]
-        bare, value = unit == "D", int(value.astype("datetime64[ns]").astype(np.int64))
-        return value + DAY * (bare and end)
+        whole = value + 1 if end and unit in {"Y", "M", "W", "D"} else value  # one of its unit
+        return int(whole.astype("datetime64[ns]").astype(np.int64))
     if hasattr(value, "as_unit"):  # pandas keeps nanoseconds that datetime would lose
         stamp: Any = value if value.tzinfo is not None else value.tz_localize("UTC")  # type: ignore[attr-defined]
         return int(stamp.as_unit("ns").value)
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         value = dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC)
     if not isinstance(value, dt.datetime):
-        raise InputError(f"{value!r} is not a date or time; write it like 2025-03-01 or 2025-03-01T14:30")
+        raise _no_instant(value)
     aware = value if value.tzinfo else value.replace(tzinfo=dt.UTC)
     since = aware - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
     return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1000 + DAY * (bare and end)
+
+
+def _no_instant(value: object) -> InputError:
+    return InputError(f"{value!r} is not a date or time; write it like 2025-03-01 or 2025-03-01T14:30")
 
 
 def _year_start(year: int) -> int:
@@ -252,11 +258,20 @@ def _frozen(values: Any, dtype: type) -> NDArray[Any]:
     array = np.asarray(values)
     if dtype is np.int64 and array.dtype.kind == "M":
         array = array.astype("datetime64[ns]").view(np.int64)
-    frozen = array.dtype == dtype and not array.flags.writeable and array.flags.c_contiguous
-    if not frozen:
+    if array.dtype != dtype or not array.flags.c_contiguous or _can_change(array):
         array = np.array(array, dtype=dtype, order="C", copy=True)
         array.flags.writeable = False
     return array
+
+
+def _can_change(array: NDArray[Any]) -> bool:
+    """Say whether someone may write to this memory: pandas hands out read-only views of frames that stay writable."""
+    owner: Any = array
+    while isinstance(owner, np.ndarray):
+        if owner.flags.writeable:
+            return True
+        owner = owner.base
+    return False
 
 
 def _frame_time(frame: pd.DataFrame, columns: Mapping[str, Any]) -> NDArray[np.int64]:

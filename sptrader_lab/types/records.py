@@ -158,7 +158,7 @@ INTRABAR: Final[tuple[str, ...]] = ("worst", "best")
 WORST: Final = 0
 BEST: Final = 1
 
-#: One strategy's rules, resolved to numbers. Fractions are of 1 (0.02 is 2 %); 0 or NaN-free "off" values are named.
+#: One strategy's rules, resolved to numbers. Fractions are of 1 (0.02 is 2 %); 0 is off where no comment says what is.
 #: Distances add up: a stop lies `stop_fraction` x fill + `stop_distance` + `stop_atr` x ATR away from the fill.
 RULES: Final = np.dtype(
     [
