@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from sptrader_lab.results import faces
+from sptrader_lab.types.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from sptrader_lab.backtesting.rerun import rerun
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from sptrader_lab.strategy.load import load_strategy
     from sptrader_lab.types.candles import Candles
 
-__version__ = "0.1.0"
 __all__ = [
     "CandleStore",
     "Candles",

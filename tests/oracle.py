@@ -343,6 +343,12 @@ class Replay:
             bar = self.bar(position.symbol)
             against, along = (bar.low, bar.high) if position.side == LONG else (bar.high, bar.low)
             stop, reason = self.stop_in_force(position)
+            if self.stop_touched(position, bar.open, stop):  # its own slippage filled it beyond the stop
+                self.leave(position, bar.open, reason, slips=True)
+                continue
+            if self.target_touched(position, bar.open):
+                self.leave(position, bar.open, "take_profit", slips=False)
+                continue
             stopped = self.stop_touched(position, against, stop)
             won = self.target_touched(position, along)
             both = stopped and won
@@ -511,6 +517,7 @@ class Replay:
                 self.enter(order, self.bar(order.leg.symbol).close, age=1)
         if any(rules.fill_close for rules in self.rules):
             self.equity = self.worth()
+            self.high_water = max(self.high_water, self.equity)
 
     # --- Levels (S6, S8, S10) --------------------------------------------------------------------------------------
 
@@ -566,7 +573,9 @@ class Replay:
         equity = self.worth()
         if open_notional + notional > equity - commission + 1e-9 * equity:
             return self.refuse(leg, side, "not_covered")
-        if (stop if side == LONG else target) <= 0:
+        trails = rules.trail_fraction * price + rules.trail_distance + rules.trail_atr * order.atr.get("trail", 0.0)
+        trail = self.to_tick(leg.symbol, price - side * trails, -side) if trails else NAN
+        if (stop if side == LONG else target) <= 0 or trail <= 0:
             return self.refuse(leg, side, "stop_beyond_zero")
         self.entries += 1
         bar, at = self.bar(leg.symbol), self.here[leg.symbol]

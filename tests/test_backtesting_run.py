@@ -11,8 +11,8 @@ import pytest
 
 import sptrader_lab as lab
 from sptrader_lab.backtesting.lookahead import prefix_lengths
-from sptrader_lab.errors import ComponentFailed, InputError, LookaheadError
-from sptrader_lab.types.calendar import HOUR
+from sptrader_lab.errors import CandleError, ComponentFailed, InputError, LookaheadError
+from sptrader_lab.types.calendar import HOUR, UTC_MIDNIGHT
 from sptrader_lab.types.candles import Candles, parse_time
 from tests.conftest import ROOT
 
@@ -192,3 +192,60 @@ def test_few_candles_give_a_result_without_trades(bars: int) -> None:
     assert len(result.trades) == 0
     assert result.metrics["total_trades"] == 0
     assert result.describe()
+
+
+def test_candles_that_overlap_in_part_are_refused_because_they_would_look_ahead() -> None:
+    """S2, S13: within a symbol, and across symbols on one clock."""
+    hours = walk("EURUSD", bars=100)
+    half = replace(walk("GBPUSD", bars=100), time=hours.time + HOUR // 2)
+    with pytest.raises(CandleError, match=r"begin before the one that opened earlier is closed.*one grid"):
+        lab.backtest(CROSSOVER, [hours, half])
+    crowded = replace(hours, time=hours.time[0] + np.arange(100, dtype=np.int64) * (HOUR // 2))
+    with pytest.raises(CandleError, match=r"\d+ candles begin before"):
+        lab.backtest(CROSSOVER, crowded)
+
+
+def test_symbols_whose_days_end_apart_share_no_account_unless_the_strategy_says_when() -> None:
+    """S4."""
+    pair = [walk("EURUSD", bars=200), replace(walk("BTCUSD", bars=200), day_end=UTC_MIDNIGHT)]
+    with pytest.raises(InputError, match=r"EURUSD 17:00 America/New_York, BTCUSD 00:00 UTC.*instrument\.day_end"):
+        lab.backtest(CROSSOVER, pair)
+    told = CROSSOVER.read_text() + '\ninstrument: {day_end: "00:00 UTC"}\n'
+    forward, backward = lab.backtest(lab.load_strategy(told), pair), lab.backtest(lab.load_strategy(told), pair[::-1])
+    assert forward.metrics["sharpe_ratio"] == backward.metrics["sharpe_ratio"]
+    assert all(one.day_end == UTC_MIDNIGHT for one in forward.candles)
+
+
+def test_one_equity_in_weeks_is_not_annualised_as_if_it_were_days() -> None:
+    """S16."""
+    always = lab.load_strategy("name: hold\nentry: {when: ['close > 0'], size: 0.9}\nexecution: {slippage: 0}\n")
+    days = lab.backtest(always, daily(step=1)).metrics
+    weeks = lab.backtest(always, daily(step=7)).metrics
+    assert weeks["volatility"] == pytest.approx(days["volatility"], rel=0.35)
+
+
+def daily(step: int) -> Candles:
+    """Two years of trading weeks, as days or as weeks of the same random walk."""
+    random = np.random.default_rng(3)
+    returns = np.where(np.arange(1456) % 7 < 5, random.normal(0, 0.005, 1456), 0.0)
+    path = 1.1 * np.exp(np.cumsum(returns))
+    kept = np.arange(1456) % 7 < 5 if step == 1 else np.arange(1456) % 7 == 0
+    closes = path[kept] if step == 1 else path[4::7]
+    time = (parse_time("2023-01-01T22:00") + np.arange(1456, dtype=np.int64) * 24 * HOUR)[kept]
+    opens = np.concatenate([[1.1], closes[:-1]])
+    high, low = np.maximum(opens, closes), np.minimum(opens, closes)
+    return Candles("EURUSD", "1d" if step == 1 else "1w", time, opens, high, low, closes, np.ones(len(time)))
+
+
+@pytest.mark.parametrize("given", [None, "EURUSD", walk(bars=5).to_frame(), [walk(bars=5), "GBPUSD"]])
+def test_what_is_no_candles_is_answered_with_how_to_get_some(given: object) -> None:
+    """S21."""
+    with pytest.raises(InputError, match=r"is not candles; give Candles: CandleStore"):
+        lab.backtest(CROSSOVER, given)
+
+
+def test_a_limit_of_a_billion_positions_costs_no_memory() -> None:
+    """S21: the book is as large as the wishes, not as the limit."""
+    text = CROSSOVER.read_text().replace("max_positions: 1", "max_positions: 1000000000")
+    strategy = lab.load_strategy(text + "\nrisk: {max_positions_per_symbol: 1000000000}\n" if "\nrisk:" not in text else text)
+    assert lab.backtest(strategy, walk(bars=300)).metrics["total_trades"] > 0

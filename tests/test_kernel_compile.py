@@ -24,7 +24,7 @@ def run_with_cache(folder: Path) -> set[Path]:
         [sys.executable, "-c", FIRST_CALL], env=environment, capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.strip() == "True"
-    return {path for path in folder.rglob("*.nbc")}
+    return set(folder.rglob("*.nbc"))
 
 
 def test_a_second_process_loads_what_the_first_compiled(tmp_path: Path) -> None:
@@ -58,4 +58,4 @@ def test_compiling_leaves_the_settings_of_other_libraries_alone() -> None:
         return values * 2
 
     assert double(np.ones(3)).tolist() == [2, 2, 2]
-    assert (numba.config.CACHE_DIR, numba.config.LOOP_VECTORIZE) == before
+    assert before == (numba.config.CACHE_DIR, numba.config.LOOP_VECTORIZE)

@@ -679,6 +679,18 @@ def test_s10_a_stop_or_a_target_beyond_zero_is_refused_at_the_fill(play):
     assert told(play(long, stop_distance=100)) == ["long refused at 1: stop_beyond_zero"]
     assert told(play(short, target_distance=100)) == ["short refused at 1: stop_beyond_zero"]
     assert told(play(short, stop_distance=100)) == ["short 10: 100 at 1, open"]
+    assert told(play(long, trail_distance=100)) == ["long refused at 1: stop_beyond_zero"]
+    assert told(play(short, trail_distance=100)) == ["short 10: 100 at 1, open"]
+
+
+def test_s6_a_stop_that_the_entrys_own_slippage_put_beyond_the_open_fills_at_that_open(play):
+    bars = """
+        100 101  99 100  L
+        100 103 100 100
+    """
+    both = {"slippage": 0.01, "stop_distance": 0.5, "target_distance": 1.0}
+    for intrabar in ("worst", "best"):  # entry 101, stop 100.5 over the open of 100: sold there, for 99
+        assert told(play(bars, **both, intrabar=intrabar)) == ["long 10: 101 at 1 -> 99 at 1, stop_loss"]
 
 
 def test_s10_entries_decided_at_one_close_see_what_those_before_them_reserved(play):

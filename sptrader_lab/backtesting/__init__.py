@@ -1,1 +1,1 @@
-"""Room: backtesting."""
+"""Backtesting: one run, from strategy and candles to result."""

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Literal
 
 import numpy as np
 
-from sptrader_lab import __version__
 from sptrader_lab.backtesting import lookahead as looking
+from sptrader_lab.backtesting.admission import admitted, as_candles, as_capital, check_words, marks_per_year
+from sptrader_lab.backtesting.manifest import make_manifest, read_sources
 from sptrader_lab.backtesting.simulate import simulate
 from sptrader_lab.components.library import Library, scan, standard_folders
-from sptrader_lab.errors import InputError, unknown
-from sptrader_lab.kernel.compile import source_hash
 from sptrader_lab.kernel.layout import Leg, contract
 from sptrader_lab.results.result import Result
 from sptrader_lab.strategy.load import load_strategy
 from sptrader_lab.strategy.plan import Computed, Plan, make_plan
 from sptrader_lab.strategy.strategy import Strategy
 from sptrader_lab.types.candles import Candles, parse_time
-from sptrader_lab.types.instruments import Instrument, instrument
 from sptrader_lab.types.outcome import Outcome
-from sptrader_lab.types.records import BEST, INTRABAR, RULES, WORST
-
-_LIBRARIES: Final = ("numpy", "numba", "ta-lib", "pandas")
-_MODES: Final = ("check", "exhaustive", "off")
-_ON_ERROR: Final = ("raise", "continue")
+from sptrader_lab.types.records import BEST, WORST
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +77,10 @@ def backtest(
     LookaheadError
         When a component uses later bars.
     """
-    _check_words(on_component_error, lookahead)
+    check_words(on_component_error, lookahead)
+    several = as_candles(candles)
     chosen = strategy if isinstance(strategy, Strategy) else load_strategy(strategy)
     chosen = chosen.with_parameters(parameters or {})
-    several = (candles,) if isinstance(candles, Candles) else tuple(candles)
     plan = make_plan(chosen, _library(chosen))
     return run_plan(plan, several, capital=capital, start=start, on_error=on_component_error, mode=lookahead)
 
@@ -103,12 +95,14 @@ def run_plan(
     mode: looking.Mode,
 ) -> Result:
     """Run a plan over the candles of its symbols; see `backtest`."""
-    instruments = _instruments(plan, candles)
-    money = float(plan.strategy.backtest.initial_capital if capital is None else capital)
+    candles, instruments = admitted(plan, candles)
+    money = as_capital(plan.strategy.backtest.initial_capital if capital is None else capital)
     begin = None if start is None else parse_time(start)
     seconds: dict[str, float] = {}
     started = time.perf_counter()
     prepared = [_prepare(plan, one, number, on_error) for number, one in enumerate(candles)]
+    for one in prepared:
+        seconds |= {f"{one.candles.symbol} {key}": taken for key, taken in one.computed.seconds.items()}
     started = _lap(seconds, "components and conditions", started)
     coverage = []
     for one in prepared if mode == "check" else ():
@@ -135,10 +129,10 @@ def run_plan(
         strategies=(plan.strategy.name,),
         capital=money,
         currency=instruments[0].quote,
-        days_per_year=instruments[0].days_per_year,
+        days_per_year=marks_per_year(candles, instruments),
         day_end=day_end,
-        manifest=_manifest(plan, candles, instruments, money, begin, on_error),
-        sources=_sources(plan),
+        manifest=make_manifest(plan, candles, instruments, capital=money, start=begin, on_error=on_error),
+        sources=read_sources(plan),
         signal_events=tuple(
             events for number, one in enumerate(prepared) for events in plan.signals(one.computed, number)
         ),
@@ -151,35 +145,9 @@ def run_plan(
     )
 
 
-def _check_words(on_error: str, mode: str) -> None:
-    if on_error not in _ON_ERROR:
-        raise InputError(unknown("on_component_error", on_error, _ON_ERROR))
-    if mode not in _MODES:
-        raise InputError(unknown("lookahead mode", mode, _MODES))
-
-
 def _library(strategy: Strategy) -> Library:
     near = None if strategy.path == "<text>" else Path(strategy.path).parent
     return scan(*standard_folders(near))
-
-
-def _instruments(plan: Plan, candles: tuple[Candles, ...]) -> tuple[Instrument, ...]:
-    """Return the facts about each symbol, the strategy's own settings applied; refuse what one account can't hold yet."""
-    if not candles:
-        raise InputError("no candles given; load some with CandleStore('data').candles('EURUSD', '1h')")
-    symbols = [one.symbol for one in candles]
-    if len(set(symbols)) < len(symbols):
-        raise InputError(f"candles must be of different symbols, got {', '.join(symbols)}")
-    frames = sorted({one.timeframe for one in candles})
-    if len(frames) > 1:
-        raise InputError(f"candles must share one timeframe, got {', '.join(frames)}; resample them alike")
-    found = tuple(
-        instrument(one.symbol)._replace(day_end=one.day_end)._replace(**plan.instrument_overrides) for one in candles
-    )
-    quotes = sorted({one.quote for one in found})
-    if len(quotes) > 1:
-        raise InputError(f"the symbols are quoted in {' and '.join(quotes)}; one account holds one currency (S12)")
-    return found
 
 
 def _prepare(plan: Plan, candles: Candles, number: int, on_error: Literal["raise", "continue"]) -> _Prepared:
@@ -199,60 +167,6 @@ def _band(default: Outcome, outcome: Callable[[int], Outcome], capital: float) -
     runs = [default, outcome(WORST), outcome(BEST)] if default.trades.ambiguous.any() else [default]
     totals = [float(run.account[0].equity) - capital for run in runs]
     return min(totals), max(totals)
-
-
-def _manifest(
-    plan: Plan,
-    candles: tuple[Candles, ...],
-    instruments: tuple[Instrument, ...],
-    capital: float,
-    start: int | None,
-    on_error: str,
-) -> dict[str, Any]:
-    """Return every resolved input of the run; its hash is the run id."""
-    strategy = plan.strategy
-    rules = {name: plan.rules[0][name].item() for name in RULES.names or ()}
-    return {
-        "mode": "backtest",
-        "strategy": {"name": strategy.name, "sha256": strategy.sha256, "parameters": dict(strategy.parameters)},
-        "components": {call.spec.name: call.spec.sha256 for call in plan.calls},
-        "rules": {**rules, "intrabar": INTRABAR[int(rules["intrabar"])]},
-        "candles": [
-            {
-                "symbol": one.symbol,
-                "timeframe": one.timeframe,
-                "price": one.price,
-                "source": one.source,
-                "rows": len(one),
-            }
-            | {"fingerprint": one.fingerprint}
-            for one in candles
-        ],
-        "instruments": [{**one._asdict(), "day_end": str(one.day_end)} for one in instruments],
-        "capital": capital,
-        "start": start,
-        "on_component_error": on_error,
-        "versions": {
-            "sptrader_lab": __version__,
-            "kernel": source_hash(),
-            "python": platform.python_version(),
-            **_versions(),
-        },
-    }
-
-
-def _versions() -> dict[str, str]:
-    return {name: version(name) for name in _LIBRARIES}
-
-
-def _sources(plan: Plan) -> dict[str, str]:
-    """Return the text of the strategy and of every component file it used, by the path that a re-run gives them."""
-    found = {"strategy.yaml": plan.strategy.text}
-    for call in plan.calls:
-        path = Path(call.spec.path)
-        if path.suffix == ".py":  # TA-Lib's functions have no file
-            found[f"components/{call.spec.kind}s/{path.name}"] = path.read_text(encoding="utf-8")
-    return found
 
 
 def _warnings(plan: Plan, prepared: Sequence[_Prepared]) -> tuple[str, ...]:

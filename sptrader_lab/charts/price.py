@@ -94,7 +94,7 @@ def subject(result: Result, symbol: int | str, max_candles: int, *, gaps: bool, 
         for place, overlay in enumerate(result.overlays.get(candles.symbol, ()))
         if len(overlay.values) == len(candles)  # the run may hold one symbol in two timeframes
     ]
-    axis = BarAxis(candles.time, float(candles.frame.ns), gaps)
+    axis = BarAxis(candles.time, float(candles.period.ns), gaps)
     return Subject(
         candles,
         marks(result, which),

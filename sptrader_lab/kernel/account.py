@@ -38,8 +38,11 @@ def worth(market: Market, book: Book) -> tuple[float, float]:
 
 
 @inlined
-def enter(run: Run, leg: int, order: Any, bar: int, price: float) -> int:
-    """Fill a waiting entry at `price` before slippage; return NONE, or why the account refuses it whole (S10)."""
+def enter(run: Run, leg: int, order: Any, bar: int, price: float) -> tuple[int, float, float]:
+    """Fill a waiting entry at `price` before slippage, or refuse it whole (S10).
+
+    Returns NONE, or the reason with the number that broke a limit and the limit.
+    """
     market, book, journal = run.market, run.book, run.journal
     rule = run.rules[run.legs.strategy[leg]]
     contract = market.contracts[order.symbol]
@@ -50,11 +53,12 @@ def enter(run: Run, leg: int, order: Any, bar: int, price: float) -> int:
     cost = commission(rule, order.quantity, notional)
     equity, open_notional = worth(market, book)
     if open_notional + notional > equity - cost + 1e-9 * abs(equity):
-        return NOT_COVERED
+        return NOT_COVERED, open_notional + notional, equity - cost
     stop = level(fill, rule.stop_fraction * fill + order.stop_distance, -side, contract.tick)
     target = level(fill, rule.target_fraction * fill + order.target_distance, side, contract.tick)
-    if stop <= 0.0 or target <= 0.0:
-        return STOP_BEYOND_ZERO
+    trail = trail_level(fill, rule.trail_fraction, order.trail_distance, side, contract.tick)
+    if stop <= 0.0 or target <= 0.0 or trail <= 0.0:
+        return STOP_BEYOND_ZERO, math.nan, math.nan
     account.cash -= side * notional + cost
     account.entries += 1
     slot = book.first[leg] + book.open_count[leg]
@@ -68,12 +72,12 @@ def enter(run: Run, leg: int, order: Any, bar: int, price: float) -> int:
     position.quantity, position.entry_price, position.costs = order.quantity, fill, cost
     position.stop, position.target = stop, target
     position.trail_distance = order.trail_distance
-    position.trail = trail_level(fill, rule.trail_fraction, order.trail_distance, side, contract.tick)
+    position.trail = trail
     position.extreme = position.highest = position.lowest = fill
     written = journal.orders[order.id - 1]
     written.trade, written.status = position.id, FILLED
     note_fill(journal, market, position, written, bar, price, fill, cost)
-    return NONE
+    return NONE, math.nan, math.nan
 
 
 @inlined

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 import tempfile
+import threading
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +26,7 @@ R = TypeVar("R")
 
 log = logging.getLogger("sptrader_lab")
 _settings: Any = numba.config
+_compiling = threading.Lock()
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
@@ -44,12 +46,15 @@ def entry_point(function: Callable[P, R]) -> Callable[P, R]:
     run = _njit(function, _nrt=False)
 
     def called(*arguments: P.args, **options: P.kwargs) -> R:
-        before = _settings.LOOP_VECTORIZE
-        _settings.LOOP_VECTORIZE = 0  # numba reads it when it compiles, which is at the first call
-        try:
+        if getattr(run, "signatures", True):  # compiled already, or never (interpreted)
             return run(*arguments, **options)
-        finally:
-            _settings.LOOP_VECTORIZE = before
+        with _compiling:
+            before = _settings.LOOP_VECTORIZE
+            _settings.LOOP_VECTORIZE = 0  # numba reads it when it compiles, which is at the first call
+            try:
+                return run(*arguments, **options)
+            finally:
+                _settings.LOOP_VECTORIZE = before
 
     return called
 

@@ -97,8 +97,11 @@ def make_book(market: Market, legs: Legs, rules: Records, capital: float) -> Boo
     account[0].drawdown_limit, account[0].daily_loss_limit = rules.max_drawdown.min(), rules.daily_loss_limit.min()
     account[0].fill_close = rules.fill_close.max()
     of_leg: Any = rules[legs.strategy]
-    # Twice: a position whose exit is decided frees its place for the entry that follows it at the same open.
-    slots = 2 * np.maximum(np.minimum(of_leg.max_positions, of_leg.max_positions_per_symbol), 1)
+    most = np.minimum(of_leg.max_positions, of_leg.max_positions_per_symbol)
+    wishes = [np.count_nonzero(part & (ENTER_LONG | ENTER_SHORT)) for part in np.split(legs.flags, legs.offset[1:])]
+    # Twice: a position whose exit is decided frees its place for the entry that follows it at the same open, and a bar
+    # may wish for both sides.
+    slots = 2 * np.maximum(np.minimum(most, wishes), 1)
     symbols = len(market.first)
     return Book(
         account=account,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sptrader_lab.kernel.account import enter, leave, mark_to_market, turn_day, worth
+import math
+
+from sptrader_lab.kernel.account import enter, leave, mark_to_market, turn_day
 from sptrader_lab.kernel.compile import entry_point, inlined
 from sptrader_lab.kernel.decide import apply_limits, decide_entries, decide_exits
 from sptrader_lab.kernel.journal import note_refusal, note_step
@@ -81,7 +83,7 @@ def step(run: Run) -> None:
             decide_entries(run, leg, bar_of(run, leg))
     if account.fill_close:
         fill_decided(run, False)
-        account.equity, exposure = worth(market, book)
+        exposure = mark_to_market(market, book)
     note_step(journal, now, account.equity, exposure)
     for symbol in range(len(book.row)):
         book.row[symbol] += book.due[symbol]
@@ -200,13 +202,12 @@ def enter_waiting(run: Run, leg: int) -> None:
         bar, price = bar_of(run, leg), book.mark[order.symbol]
         opened = market.time[book.row[order.symbol]]
         if rule.expire_after > 0 and opened > order.time + rule.expire_after:
-            reason = EXPIRED
+            reason, value, limit = EXPIRED, math.nan, math.nan
         else:
-            reason = enter(run, leg, order, bar, price)
+            reason, value, limit = enter(run, leg, order, bar, price)
         if reason != NONE:
             written = journal.orders[order.id - 1]
             written.status, written.final = REFUSED, reason
-            value, limit = order.quantity * price, book.account[0].cash
             note_refusal(journal, opened, bar, order.strategy, order.symbol, order.side, reason, value, limit)
     book.account[0].waiting -= book.waiting_count[leg]
     book.waiting_count[leg] = 0
@@ -224,10 +225,14 @@ def inside_the_bar(run: Run) -> None:
         high, low = market.high[row], market.low[row]
         slot = book.first[leg]
         while slot < book.first[leg] + book.open_count[leg]:
-            price, reason, ambiguous = reached_inside(book.positions[slot], high, low, rule.intrabar)
+            position = book.positions[slot]
+            price, reason, ambiguous = reached_inside(position, high, low, rule.intrabar)
             if reason == NONE:
                 slot += 1
                 continue
+            passed = passed_at_open(position, market.open[row])
+            if passed != NONE:  # by its own slippage the entry filled beyond the stop
+                price, reason, ambiguous = market.open[row], passed, False
             price = min(max(price, low), high)  # a level that is touched but for its last bits (S22)
             leave(run, leg, slot, row - market.first[symbol], price, reason, ambiguous)
 

@@ -202,14 +202,14 @@ class Candles:
         return self.between(key.start, key.stop)
 
     @property
-    def frame(self) -> Timeframe:
+    def period(self) -> Timeframe:
         """The parsed timeframe."""
         return timeframe(self.timeframe)
 
     @cached_property
     def close_time(self) -> NDArray[np.int64]:
         """When each candle is closed, ns UTC (S1)."""
-        return _frozen(close_times(self.time, self.frame, self.day_end), np.int64)
+        return _frozen(close_times(self.time, self.period, self.day_end), np.int64)
 
     @cached_property
     def fingerprint(self) -> str:
