@@ -19,10 +19,13 @@ $(STAMP): pyproject.toml $(LOCK)
 	@echo "installing packages into $(VENV) (once, about two minutes)"
 	@$(BIN)/python -m pip install --quiet --require-hashes -r $(LOCK)
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@mkdir -p $(VENV)/share/jupyter/lab/settings
+	@echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' > $(VENV)/share/jupyter/lab/settings/overrides.json
 	@touch $@
 
 lab: $(STAMP) ## Open JupyterLab on the quickstart notebook (NO_BROWSER=1 only serves)
-	@$(BIN)/jupyter lab $(if $(NO_BROWSER),--no-browser) $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.ip=127.0.0.1 --LabApp.news_url=None notebooks/01_backtest.ipynb
+	@$(BIN)/jupyter lab $(if $(NO_BROWSER),--no-browser) $(if $(filter 0,$(shell id -u)),--allow-root) \
+		--ServerApp.ip=127.0.0.1 --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks/01_backtest.ipynb
 
 test: $(STAMP) ## Run all tests
 	@$(BIN)/python -m pytest -n auto --dist loadgroup

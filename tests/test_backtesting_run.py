@@ -13,7 +13,8 @@ import sptrader_lab as lab
 from sptrader_lab.backtesting.lookahead import prefix_lengths
 from sptrader_lab.errors import CandleError, ComponentFailed, InputError, LookaheadError
 from sptrader_lab.types.calendar import HOUR, UTC_MIDNIGHT
-from sptrader_lab.types.candles import Candles, parse_time
+from sptrader_lab.types.candles import Candles
+from sptrader_lab.types.instants import parse_time
 from tests.conftest import ROOT
 
 CROSSOVER = ROOT / "strategies" / "ma_crossover.yaml"

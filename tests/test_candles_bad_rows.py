@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from sptrader_lab.candles.importing.report import ImportReport
 from sptrader_lab.candles.store import CandleStore
 from sptrader_lab.errors import ImportRefused, MissingCandles
-from sptrader_lab.types.candles import parse_time
+from sptrader_lab.types.instants import parse_time
 
 HEADER = "time,open,high,low,close,volume"
 GOOD = [f"2024-01-02T10:0{k}:00Z,1.10{k},1.20{k},1.00{k},1.11{k},{k + 5}" for k in range(6)]

@@ -14,7 +14,8 @@ from sptrader_lab.candles.layout import folder_of, locked, read_index
 from sptrader_lab.candles.store import CandleStore
 from sptrader_lab.errors import CandleError
 from sptrader_lab.types.calendar import HOUR
-from sptrader_lab.types.candles import Candles, parse_time
+from sptrader_lab.types.candles import Candles
+from sptrader_lab.types.instants import parse_time
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -22,7 +23,8 @@ PRELUDE = """
 import sys
 import numpy as np
 from sptrader_lab.candles.store import CandleStore
-from sptrader_lab.types.candles import Candles, parse_time
+from sptrader_lab.types.candles import Candles
+from sptrader_lab.types.instants import parse_time
 def candles(rows):
     time = parse_time("2024-10-01") + np.asarray(rows) * 3_600_000_000_000
     price = np.ones(len(time))

@@ -11,7 +11,7 @@ import pytest
 from sptrader_lab.candles.importing.report import ImportReport
 from sptrader_lab.candles.store import CandleStore
 from sptrader_lab.errors import CandleError, ImportRefused, InputError
-from sptrader_lab.types.candles import parse_time
+from sptrader_lab.types.instants import parse_time
 
 
 def bring(folder: Path, text: str, name: str = "file.csv", encoding: str = "utf-8", **wish: object) -> ImportReport:

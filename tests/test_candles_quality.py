@@ -11,7 +11,7 @@ from sptrader_lab.candles.quality import Gap, examine
 from sptrader_lab.candles.rows import NO_TIME, Rows, from_candles
 from sptrader_lab.candles.sessions import trading_days
 from sptrader_lab.types.calendar import DAY, HOUR, MINUTE, timeframe
-from sptrader_lab.types.candles import parse_time
+from sptrader_lab.types.instants import parse_time
 from sptrader_lab.types.instruments import instrument
 
 

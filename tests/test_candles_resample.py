@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 
 from sptrader_lab.candles.store import CandleStore
 from sptrader_lab.types.calendar import HOUR, MINUTE, SECOND
-from sptrader_lab.types.candles import Candles, parse_time
+from sptrader_lab.types.candles import Candles
+from sptrader_lab.types.instants import parse_time
 from sptrader_lab.types.instruments import instrument
 
 FRAMES = ["5m", "15m", "45m", "1h", "90m", "2h", "4h", "8h", "12h", "1d", "1w", "1mo"]

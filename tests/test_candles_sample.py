@@ -10,7 +10,7 @@ from sptrader_lab.candles.quality import examine
 from sptrader_lab.candles.rows import Rows, flaws
 from sptrader_lab.candles.store import CandleStore
 from sptrader_lab.types.calendar import DAY, HOUR, timeframe
-from sptrader_lab.types.candles import parse_time
+from sptrader_lab.types.instants import parse_time
 
 #: open, high, low, close, volume, spread of minutes 0, 1 and 400,000
 GOLDEN = [

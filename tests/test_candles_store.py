@@ -10,7 +10,8 @@ import pytest
 from sptrader_lab.candles.store import CandleStore
 from sptrader_lab.errors import CandleError, InputError, MissingCandles
 from sptrader_lab.types.calendar import HOUR, MINUTE
-from sptrader_lab.types.candles import Candles, parse_time
+from sptrader_lab.types.candles import Candles
+from sptrader_lab.types.instants import parse_time
 
 
 def hours(symbol: str = "GBPUSD", start: str = "2024-12-30", count: int = 200, shift: float = 0.0, **more) -> Candles:

@@ -10,8 +10,9 @@ import pytest
 from sptrader_lab.backtesting.simulate import simulate
 from sptrader_lab.kernel.layout import Leg, contract
 from sptrader_lab.types.calendar import FX_DAY_END, HOUR
-from sptrader_lab.types.candles import Candles, parse_time
+from sptrader_lab.types.candles import Candles
 from sptrader_lab.types.decisions import Decisions
+from sptrader_lab.types.instants import parse_time
 from sptrader_lab.types.instruments import instrument
 from sptrader_lab.types.outcome import Outcome
 from sptrader_lab.types.records import default_rules

@@ -18,7 +18,8 @@ import sptrader_lab as lab
 from sptrader_lab.errors import LookaheadError
 from sptrader_lab.strategy.filters import local_minutes
 from sptrader_lab.types.calendar import HOUR, MINUTE
-from sptrader_lab.types.candles import Candles, parse_time
+from sptrader_lab.types.candles import Candles
+from sptrader_lab.types.instants import parse_time
 
 HEAD: Final = '''"""A component of the corpus."""
 

@@ -10,8 +10,9 @@ from sptrader_lab.kernel.layout import Leg, contract
 from sptrader_lab.results.result import Result
 from sptrader_lab.results.saved import load_result
 from sptrader_lab.types.calendar import FX_DAY_END, HOUR
-from sptrader_lab.types.candles import Candles, parse_time
+from sptrader_lab.types.candles import Candles
 from sptrader_lab.types.decisions import Decisions
+from sptrader_lab.types.instants import parse_time
 from sptrader_lab.types.instruments import instrument
 from sptrader_lab.types.records import default_rules
 

@@ -21,7 +21,7 @@ from sptrader_lab.results import ratios
 from sptrader_lab.results.metrics import METRICS, Facts, compute_metrics, day_marks
 from sptrader_lab.types import records
 from sptrader_lab.types.calendar import DAY, FX_DAY_END, HOUR, MINUTE, UTC_MIDNIGHT, day_ends, trading_dates
-from sptrader_lab.types.candles import parse_time
+from sptrader_lab.types.instants import parse_time
 
 
 def measured(time, equity, *, capital=1000.0, start=START, day_end=UTC_MIDNIGHT, days_per_year=252, **tables):

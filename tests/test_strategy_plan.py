@@ -15,7 +15,8 @@ from sptrader_lab.strategy.plan import Plan, make_plan
 from sptrader_lab.strategy.schema.sections import Filters
 from sptrader_lab.types import reasons
 from sptrader_lab.types.calendar import HOUR, MINUTE
-from sptrader_lab.types.candles import Candles, parse_time
+from sptrader_lab.types.candles import Candles
+from sptrader_lab.types.instants import parse_time
 
 LIBRARY = scan(own_library())
 STRATEGIES = Path(__file__).resolve().parent.parent / "strategies"

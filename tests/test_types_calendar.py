@@ -26,7 +26,7 @@ from sptrader_lab.types.calendar import (
     timeframe,
     trading_dates,
 )
-from sptrader_lab.types.candles import parse_time
+from sptrader_lab.types.instants import parse_time
 
 NEW_YORK = ZoneInfo("America/New_York")
 LONDON = DayEnd(0, 0, "Europe/London")

@@ -12,7 +12,8 @@ from hypothesis import given
 
 from sptrader_lab.errors import CandleError, InputError
 from sptrader_lab.types.calendar import DAY, FX_DAY_END, HOUR, UTC_MIDNIGHT
-from sptrader_lab.types.candles import Candles, parse_time
+from sptrader_lab.types.candles import Candles
+from sptrader_lab.types.instants import parse_time
 
 
 def make(count: int = 48, symbol: str = "EURUSD", **changed) -> Candles:

@@ -20,7 +20,8 @@ from sptrader_lab.results.result import Result
 from sptrader_lab.strategy.load import load_strategy
 from sptrader_lab.strategy.plan import Computed, Plan, make_plan
 from sptrader_lab.strategy.strategy import Strategy
-from sptrader_lab.types.candles import Candles, parse_time
+from sptrader_lab.types.candles import Candles
+from sptrader_lab.types.instants import parse_time
 from sptrader_lab.types.outcome import Outcome
 from sptrader_lab.types.records import BEST, WORST
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sptrader_lab.candles.rows import Rows
 from sptrader_lab.candles.sessions import TradingDays, trading_days
 from sptrader_lab.types.calendar import HOUR, MINUTE
-from sptrader_lab.types.candles import parse_time
+from sptrader_lab.types.instants import parse_time
 from sptrader_lab.types.instruments import instrument
 
 #: Changes whenever the drawn candles change, so that older ones on disk are made again.

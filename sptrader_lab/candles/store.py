@@ -22,7 +22,8 @@ from sptrader_lab.candles.missing import no_candles_in_range, no_such_timeframe,
 from sptrader_lab.candles.rows import NO_TIME, Rows, flaws, from_candles, to_candles
 from sptrader_lab.errors import CandleError, InputError, unknown
 from sptrader_lab.types.calendar import DAY, Timeframe, timeframe
-from sptrader_lab.types.candles import Candles, parse_time
+from sptrader_lab.types.candles import Candles
+from sptrader_lab.types.instants import parse_time
 
 if TYPE_CHECKING:
     import pandas as pd

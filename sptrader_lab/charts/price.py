@@ -18,7 +18,8 @@ from sptrader_lab.charts.numbers import PriceText, price_text
 from sptrader_lab.charts.palette import Palette, palette
 from sptrader_lab.charts.scripts import script
 from sptrader_lab.charts.trades import add_trades, trade_columns
-from sptrader_lab.types.candles import Candles, parse_time
+from sptrader_lab.types.candles import Candles
+from sptrader_lab.types.instants import parse_time
 from sptrader_lab.types.signals import Overlay
 
 if TYPE_CHECKING:

@@ -84,7 +84,9 @@ def cache_folder() -> Path:
 
     NUMBA_CACHE_DIR when set, else the user's cache folder, else a temporary folder: the first that can be written.
     """
-    name = f"kernel-{source_hash()}"
+    # numba also tells copies of the project apart by their path, so each gets a folder and a notice of its own.
+    copy = hashlib.sha256(str(Path(__file__).resolve()).encode()).hexdigest()[:8]
+    name = f"kernel-{source_hash()}-{copy}"
     asked = os.environ.get("NUMBA_CACHE_DIR")
     parents = [Path(asked)] if asked else []
     parents += [
@@ -122,5 +124,6 @@ def notice_first_use() -> None:
     """Tell, once, that the kernel compiles now when no compiled code is there yet."""
     if not _settings.DISABLE_JIT and not any(cache_folder().rglob("loop.run_bars*.nbc")):
         log.warning(
-            "compiling the kernel for this machine (once, some 10 seconds); later runs load it from %s", cache_folder()
+            "compiling the kernel for this machine: once, up to half a minute; later runs load it from %s",
+            cache_folder(),
         )

@@ -36,10 +36,7 @@ def run_bars(run: Run, room: int) -> bool:
             or used[4] >= len(journal.time)
         ):
             return False
-        if len(legs.symbol) == 1 and len(book.row) == 1 and len(book.first) == 1 and len(book.open_count) == 1:
-            step(run)  # the same, but here LLVM knows that every loop below is taken once
-        else:
-            step(run)
+        step(run)
 
 
 @inlined

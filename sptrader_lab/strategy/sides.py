@@ -11,6 +11,7 @@ from typing import Any, Final
 from sptrader_lab.errors import Problem
 from sptrader_lab.strategy.conditions import ConditionReader
 from sptrader_lab.strategy.source import Listed, Mapped, Problems, Scalar, line_of
+from sptrader_lab.strategy.unavailable import refuse_key
 from sptrader_lab.strategy.tree import All, Condition, Either
 
 ENTRY_KEYS: Final = ("when", "action", "size", "long", "short", "primary", "filters", "size_method", "size_value")
@@ -170,7 +171,7 @@ class SideReader:
 
     def _keys(self, node: Mapped, known: tuple[str, ...], where: str) -> None:
         for key in node:
-            if key not in known:
+            if key not in known and not refuse_key(self.problems, node.line_of(key), where, key):
                 self.problems.unknown(node.line_of(key), f"key in {where}", key, known)
 
     def _warn(self, line: int, what: str, rule: str) -> None:

@@ -28,6 +28,7 @@ from sptrader_lab.strategy.schema.values import (
     one_of,
     refused,
 )
+from sptrader_lab.strategy.unavailable import INTRABAR_MODES, ORDER_TYPES
 from sptrader_lab.types.records import INTRABAR, SIZERS
 
 
@@ -118,12 +119,12 @@ class Risk(Section):
 class Execution(Section):
     """How orders fill and what that costs (S3, S7, S9)."""
 
-    order_type: Annotated[str, BeforeValidator(one_of("market"))] = "market"
+    order_type: Annotated[str, BeforeValidator(one_of("market", later=ORDER_TYPES))] = "market"
     fill: Annotated[str, BeforeValidator(one_of("next_open", "close"))] = "next_open"
     slippage: Cost = 0.0001
     commission: Commission | None = None
     expire_after: Duration | None = None
-    intrabar: Annotated[str, BeforeValidator(one_of(*INTRABAR))] = INTRABAR[0]
+    intrabar: Annotated[str, BeforeValidator(one_of(*INTRABAR, later=INTRABAR_MODES))] = INTRABAR[0]
 
 
 class Filters(Section):

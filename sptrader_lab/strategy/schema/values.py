@@ -11,8 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 from sptrader_lab.errors import InputError, nearest
+from sptrader_lab.strategy import unavailable
 from sptrader_lab.types.calendar import parse_day_end, timeframe
-from sptrader_lab.types.candles import parse_time
+from sptrader_lab.types.instants import parse_time
 
 _TRUE: Final = ("true", "yes", "on")
 _FALSE: Final = ("false", "no", "off")
@@ -126,12 +127,15 @@ def texts(value: object) -> tuple[str, ...]:
     return tuple(str(item) for item in value)
 
 
-def one_of(*choices: str) -> Callable[[object], str]:
-    """Return a reader that accepts one of `choices`."""
+def one_of(*choices: str, later: Mapping[str, str] | None = None) -> Callable[[object], str]:
+    """Return a reader that accepts one of `choices`; a word in `later` is refused as not available yet."""
 
     def read(value: object) -> str:
         if isinstance(value, str) and value in choices:
             return str(value)
+        asked = (later or {}).get(str(value).lower().replace("-", "_").replace(" ", "_"))
+        if asked is not None:
+            raise refused(value, f"{unavailable.rule(asked)}; it is one of {', '.join(choices)}")
         raise refused(value, f"must be one of {', '.join(choices)}", nearest(str(value), choices))
 
     return read
