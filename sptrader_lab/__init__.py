@@ -50,7 +50,11 @@ _HOMES: Final = {
 def __getattr__(name: str) -> Any:
     """Load a name of the front door on its first use, so that importing the package costs next to nothing."""
     if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from sptrader_lab.errors import nearest
+
+        near = nearest(name, __all__)
+        hint = f". Did you mean {near!r}?" if near else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
     value = globals()[name] = _load(_HOMES[name])
     return value
 

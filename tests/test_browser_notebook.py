@@ -288,6 +288,13 @@ def test_two_views_and_the_kernel_follow_each_other(reader: Reader) -> None:
     assert reader.kernel("print(len(pane.views))") == "2"
     reader.keep("plot")
 
+    # The line of facts follows the pointer, and forgets what a zoom took from under it.
+    line = "() => [...Bokeh.index].map((view) => view.model.children[0].center.map((each) => each.text).join(''))[0]"
+    page.locator(".bk-Figure").first.hover(position={"x": 480, "y": 200})
+    page.locator(".bk-Figure").first.hover(position={"x": 500, "y": 200})
+    page.wait_for_timeout(200)
+    assert " O 1." in page.evaluate(line) or " O 0." in page.evaluate(line)
+
     # The wheel zooms in: the kernel hears of it and answers with finer candles.
     titles = "print(pane.figure.children[0].title.text)"
     before = reader.kernel(titles)
@@ -297,6 +304,7 @@ def test_two_views_and_the_kernel_follow_each_other(reader: Reader) -> None:
         page.mouse.wheel(0, -400)
         page.wait_for_timeout(60)
     reader.wait_kernel(titles, "EURUSD 1h")
+    assert page.evaluate(line) == ""
     page.wait_for_timeout(500)
     reader.keep("plot-zoomed")
 
@@ -320,6 +328,32 @@ def test_two_views_and_the_kernel_follow_each_other(reader: Reader) -> None:
     reader.keep("plot-reloaded")
     reader.kernel("pane.close(); plain.close()")
     assert reader.troubles == []
+    assert reader.outside == []
+
+
+def test_a_notebook_that_is_opened_again_shows_the_numbers_and_how_to_get_the_rest(reader: Reader) -> None:
+    reader.lab.notebook("again.ipynb", MAKE, "result", "result.plot()")
+    reader.open("again.ipynb")
+    reader.run_all()
+    page = reader.page
+    reader.wait_painted(2)
+    table, hint = (
+        page.get_by_text("Run the cell again for charts"),
+        page.get_by_text("Run the cell again for this chart"),
+    )
+    assert not table.is_visible()
+    assert not hint.is_visible()
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_timeout(500)
+    reader.lab.end_sessions()
+    page.goto("about:blank")
+    reader.open("again.ipynb")
+    table.wait_for()
+    hint.wait_for()
+    assert page.locator(".spt-left-behind").get_by_text("sharpe_ratio").is_visible()
+    page.wait_for_timeout(3000)
+    reader.keep("opened-again")
+    assert not page.get_by_text("Error displaying widget").first.is_visible()
     assert reader.outside == []
 
 

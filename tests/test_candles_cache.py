@@ -195,3 +195,10 @@ def test_threads_that_read_put_and_expire_at_once_always_get_whole_candles():
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(worker, range(4))) > 0
+
+
+def test_a_state_reads_as_words_without_the_numbers_of_open_ends(tmp_path):
+    store = CandleStore(tmp_path)
+    store.write(hours(10))
+    assert repr(store.status("EURUSD", "1h")) == "<Status EURUSD 1h (store) whole: empty, 0 hits, 0 misses>"
+    assert repr(store.status("EURUSD", "1h", "2024").key) == "<Key EURUSD 1h (store) 2024-01-01T00:00..>"

@@ -64,3 +64,19 @@ def test_refusals_reach_the_caller(tmp_path):
 def test_columns_are_read_with_commas_and_colons_inside_patterns():
     assert data.parse_columns("time=Date:%b %d, %Y,open=O") == {"time": "Date:%b %d, %Y", "open": "O"}
     assert data.parse_columns("") == {}
+
+
+def test_importing_makes_the_folder_and_warns_of_missing_candles(tmp_path, capsys):
+    file = tmp_path / "few.csv"
+    file.write_text("time,open,high,low,close\n" + "".join(f"2024-01-02T10:{k}0Z,1,1,1,1\n" for k in (0, 1, 2, 5)))
+    assert run("import", file, "--symbol", "EURUSD", "--data", tmp_path / "new") == 0
+    warned = "warning: EURUSD 10m: 33.3 % of the expected candles are missing (2 of 6)"
+    assert warned in capsys.readouterr().out
+    assert run("check", "--symbol", "eur/usd", "--data", tmp_path / "new") == 0
+    assert warned in capsys.readouterr().out
+
+
+def test_listing_a_mistyped_folder_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="there is no folder"):
+        run("list", "--data", tmp_path / "q")
+    assert not (tmp_path / "q").exists()

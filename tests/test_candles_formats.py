@@ -232,6 +232,51 @@ def test_files_that_are_no_candles_are_refused_with_the_reason(tmp_path, text, s
     assert not (tmp_path / "data" / "candles").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "holds zero bytes, so it is no text"),
+        ("a.csv", b"\x89\x07,\x99\x96,\xff,\xfe,\r\xff", "is no row of candles|no column is known"),
+        ("a.csv", b'a,"b\n,c,d,e,f\n', "is no row of candles"),
+        ("a.csv", b"\xff\xfeabc", "is no row of candles"),
+        ("a.csv", b"a,b,c,d,e\n" + b"1" * (40 << 20), "not a readable CSV file"),
+        ("a.parquet", b"time,open,high,low,close\n", "not a Parquet file, which begins with PAR1"),
+        ("a.parquet", b"PAR1 nothing", "not a readable Parquet file"),
+        ("a.csv", None, "this is a folder"),
+    ],
+)
+def test_files_that_only_have_the_right_name_are_refused(tmp_path, name, content, said):
+    path = tmp_path / name
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(ImportRefused, match=said):
+        CandleStore(tmp_path / "data").import_file(path, symbol="EURUSD")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "date;time;open;high;low;close;volume\n" + "2024.01.02;10:00;1,1042;1,1050;1,1040;1,1045;12\n" * 2,
+        "20240102 170000;1,1042;1,1050;1,1040;1,1045;0\n" * 2,
+        'time,open,high,low,close\n2024-01-02T10:00Z,"1,1042","1,2","1,0","1,1"\n',
+    ],
+)
+def test_a_decimal_comma_is_refused_with_what_to_do(tmp_path, text):
+    with pytest.raises(
+        ImportRefused, match=r"numbers are written like 1,1042; a point must part the decimals \(1\.1042\)"
+    ):
+        bring(tmp_path, text)
+
+
+def test_lines_may_end_as_on_any_machine(tmp_path):
+    text = "time,open,high,low,close\n2024-01-02T10:00Z,1,1,1,1\n2024-01-02T10:01Z,1,1,1,1\n2024-01-02T10:02Z,1,1\n"
+    for number, end in enumerate(("\n", "\r\n", "\r")):
+        path = tmp_path / f"{number}.csv"
+        path.write_bytes(text.replace("\n", end).encode())
+        report = CandleStore(tmp_path / f"data{number}").import_file(path, symbol="EURUSD")
+        assert (report.imported, report.quarantined) == (2, 1)
+        assert report.quarantine.read_text().splitlines()[1] == '4,3 fields instead of 5,"2024-01-02T10:02Z,1,1"'
+
+
 def test_wrong_wishes_are_refused_with_the_nearest_choice(tmp_path):
     with pytest.raises(ImportRefused, match=r"no such file"):
         CandleStore(tmp_path).import_file(tmp_path / "none.csv", symbol="EURUSD")

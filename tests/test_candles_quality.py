@@ -7,10 +7,12 @@ import json
 import numpy as np
 import pytest
 
-from sptrader_lab.candles.quality import Gap, examine
+from sptrader_lab.candles.gaps import Coverage, Gap, coverage
+from sptrader_lab.candles.quality import examine
 from sptrader_lab.candles.rows import NO_TIME, Rows, from_candles
 from sptrader_lab.candles.sessions import trading_days
 from sptrader_lab.types.calendar import DAY, HOUR, MINUTE, timeframe
+from sptrader_lab.types.candles import Candles
 from sptrader_lab.types.instants import parse_time
 from sptrader_lab.types.instruments import instrument
 
@@ -150,3 +152,35 @@ def test_the_report_reads_as_text_html_and_json(eurusd_1m):
     assert "<th style='text-align:left'>gaps</th>" in report._repr_html_()
     assert json.loads(json.dumps(report.as_dict()))["first"] == "2025-01-01 22:00"
     assert "0" in str(look(rows(np.empty(0, np.int64))))
+
+
+def test_days_that_do_not_open_at_a_trading_days_start_are_counted_and_told():
+    """S4: EURUSD days stamped 00:00 UTC close at 22:00 the same day in winter."""
+    time = grid("2024-01-08", "2024-01-13", DAY)
+    report = look(rows(time), frame="1d")
+    assert report.off_grid == 5
+    assert "5 candles do not open at a trading day's start (17:00 America/New_York)" in str(report)
+    assert report.warnings[0] in report.as_dict()["warnings"]
+    assert report.warnings[0] in report._repr_html_().replace("&#x27;", "'")
+    assert look(rows(time), "AAPL", "1d").warnings == ()
+    assert look(rows(time - 2 * HOUR), frame="1d").warnings == ()
+
+
+@pytest.mark.parametrize(("kept", "share"), [(slice(None), 0.0), (slice(None, None, 2), 0.5)])
+def test_coverage_counts_what_the_calendar_expects(kept, share):
+    """Over a weekend, which is no gap."""
+    found = rows(fx_minutes("2024-01-04T12:00", "2024-01-09T12:00", HOUR)[kept])
+    candles = Candles("EURUSD", "1h", *found[:6])
+    covered = coverage(candles)
+    report = look(found, frame="1h")
+    assert (covered.rows, covered.missing, covered.expected) == (report.rows, report.missing, report.expected)
+    assert covered.share == pytest.approx(share, abs=0.01)
+    assert (covered.warning == "") == (share == 0)
+    assert covered.warning in ("", *report.warnings)
+    assert coverage(candles.rows(0, 0)) == Coverage("EURUSD", "1h", 0)
+
+
+def test_the_real_minutes_miss_two_fifths_and_say_so(eurusd_1m):
+    covered = coverage(eurusd_1m)
+    assert covered.warning.startswith("EURUSD 1m: 44.5 % of the expected candles are missing (153,934 of 345,840)")
+    assert covered.longest.missing == 7141

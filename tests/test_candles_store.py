@@ -40,13 +40,105 @@ def test_a_range_is_half_open_and_a_bare_end_date_is_included_whole_s1(tmp_path)
     assert len(store.candles("GBPUSD", "1h", "2024-12-31", "2025-01-01T00:00")) == 24
 
 
-@pytest.mark.parametrize("symbol", ["BTC/USDT", "BRK.B", "../up", "a b*[1]?", "symbol=x", "ÄÖ"])
+@pytest.mark.parametrize("symbol", ["BTC/USDT", "BRK.B", "..up", "a b*[1]?", "symbol=x", "ÄÖ"])
 def test_any_printable_symbol_is_safe_on_disk(tmp_path, symbol):
     store = CandleStore(tmp_path / "da[t]a*")
     store.write(hours(symbol))
     assert len(CandleStore(tmp_path / "da[t]a*").candles(symbol, "4h")) > 0
     assert symbol in store.list()["symbol"].tolist()
     assert [path.name for path in tmp_path.iterdir()] == ["da[t]a*"]
+
+
+@pytest.mark.parametrize("symbol", ["../../x", "/etc", "a//b", "a/./b", "up\\x", "EURUSD ", "", "a\nb"])
+def test_a_symbol_that_reads_like_a_path_is_refused_with_the_rule(tmp_path, symbol):
+    store = CandleStore(tmp_path)
+    for use in (lambda: store.candles(symbol, "1h"), lambda: store.write(hours(symbol))):
+        with pytest.raises(InputError, match=r"is not a name; write it like EURUSD, AAPL or BTC/USDT"):
+            use()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("asked", ["btcusdt", "BTCUSDT", "btc/usdt", "BTC/USDT"])
+def test_a_symbol_is_found_whatever_its_case_and_slashes(tmp_path, asked):
+    store = CandleStore(tmp_path)
+    store.write(hours("BTC/USDT"))
+    assert store.candles(asked, "1h").symbol == "BTC/USDT"
+    assert store.check(asked, "1h").symbol == "BTC/USDT"
+    assert store.timeframes(asked) == ("1h",)
+    assert (f"{asked} was read as BTC/USDT" in store.log) == (asked != "BTC/USDT")
+
+
+def test_one_symbol_is_written_in_one_way(tmp_path):
+    """Whoever asks for EURUSD must not get sample candles while `eurusd` holds what was imported."""
+    store = CandleStore(tmp_path)
+    for symbol in ("gbpusd", "GBP/USD"):
+        with pytest.raises(InputError, match=f"symbol '{symbol}' is written 'GBPUSD' in .* already"):
+            store.write(hours(symbol))
+    with pytest.raises(MissingCandles, match="Did you mean 'EURUSD'"):
+        store.candles("EUR-USD", "1h")
+
+
+def test_a_mistyped_folder_is_refused_and_not_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "candles").mkdir()
+    store = CandleStore("candels")
+    asks = [store.list, lambda: store.timeframes("EURUSD")]
+    asks += [lambda ask=ask: ask("EURUSD", "1h") for ask in (store.candles, store.load, store.status, store.check)]
+    for ask in asks:
+        with pytest.raises(
+            InputError, match=r"there is no folder .*candels. Did you mean .*candles\?.* --data candels"
+        ):
+            ask()
+    far = tmp_path / "not" / "there" / "data"
+    with pytest.raises(InputError, match=f"no folder {far}, nor {far.parent}; what exists of it is {tmp_path}\\."):
+        CandleStore(far).candles("EURUSD", "1h")
+    with pytest.raises(InputError, match=r"can't be made, nor .* Make the folder it stands in first"):
+        CandleStore(far).write(hours())
+    assert [path.name for path in tmp_path.iterdir()] == ["candles"]
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="file is a file; candles live in a folder"):
+        CandleStore("file").list()
+
+
+def test_the_folder_data_is_made_by_the_first_run_and_sample_candles_are_announced(tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    store = CandleStore("data")
+    assert store.candles("GBPUSD", "1d").source == "sample"
+    where = tmp_path / "data" / "sample"
+    told = f"made sample candles of GBPUSD in {where} (drawn at random: not real prices)"
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [told]
+    assert told in store.log
+    caplog.clear()
+    CandleStore("data").candles("GBPUSD", "1d")
+    assert not caplog.records
+
+
+def test_writing_makes_the_folder(tmp_path):
+    CandleStore(tmp_path / "new").write(hours())
+    assert len(CandleStore(tmp_path / "new").candles("GBPUSD", "1h")) == 200
+
+
+def test_a_store_says_where_it_is_and_what_it_holds(tmp_path):
+    assert repr(CandleStore(tmp_path / "none")).startswith(f"<CandleStore {tmp_path / 'none'} (not there yet): nothing")
+    store = CandleStore(tmp_path)
+    store.write(hours())
+    store.write(hours(timeframe="1m", step=MINUTE))
+    store.candles("GBPUSD", "1h")
+    assert repr(store).startswith(f"<CandleStore {tmp_path}: GBPUSD 1m 1h; <CandleCache 1 of 20 entries")
+    page = store._repr_html_()
+    assert "<td>GBPUSD</td>" in page
+    assert "<b>Candle cache</b>" in page
+
+
+def test_many_missing_candles_are_told_when_they_are_read(tmp_path):
+    store = CandleStore(tmp_path)
+    whole = hours()
+    store.write(whole.rows(0, 30))
+    store.write(whole.rows(42, 60))
+    store.candles("GBPUSD", "1h", start="2024-12-30T20:00")
+    assert any("GBPUSD 1h: 30.0 % of the expected candles are missing (12 of 40)" in line for line in store.log)
+    store.candles("GBPUSD", "1h", end="2024-12-30")
+    assert "missing" not in store.log[-1]
 
 
 def test_imported_candles_win_and_are_never_merged_with_sample_ones(tmp_path):

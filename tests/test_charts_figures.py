@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 from bokeh.core.validation import check_integrity
 from bokeh.document import Document
-from bokeh.models import ColumnDataSource, CustomJSTicker, DatetimeTicker, Scatter
+from bokeh.models import ColumnDataSource, CustomJSTicker, DatetimeTicker, GlyphRenderer, Scatter
 from bokeh.models.annotations import Label, LegendItem
 from chart_results import make_result, random_candles
 
 from sptrader_lab.charts.distribution import trade_distribution
-from sptrader_lab.charts.equity import equity_chart, equity_drawing
+from sptrader_lab.charts.equity import MOST_EXITS, equity_chart, equity_drawing
 from sptrader_lab.charts.layout import price_drawing, result_drawing, result_layout
 from sptrader_lab.charts.marks import MOST_TRADES, in_view, largest, marks
 from sptrader_lab.charts.months import monthly_heatmap
+from sptrader_lab.charts.numbers import percent
 from sptrader_lab.charts.price import price_chart
 from sptrader_lab.errors import InputError
 from sptrader_lab.results.result import Result
@@ -132,7 +134,7 @@ def test_an_open_position_is_drawn_to_the_last_candle_without_a_cross(result: Re
 
 def test_marks_are_numbers_so_that_nothing_is_skipped_in_silence(result: Result) -> None:
     drawn = trades(price_chart(result))
-    for name in ("entry", "exit", "anchor", "pixels", "cross", "won", "lift"):
+    for name in ("entry", "exit", "anchor", "pixels", "cross", "won"):
         assert np.isfinite(np.asarray(drawn[name], dtype=np.float64)).all()
     used = {
         getattr(renderer.glyph.size, "field", None) or renderer.glyph.size
@@ -232,6 +234,54 @@ def test_the_equity_of_several_symbols_lies_on_the_bars_of_the_one_that_is_drawn
     assert equity["x"].max() <= 149
     own = set(np.flatnonzero(both.outcome.trades["symbol"] == 1))
     assert len(trades(layout)["entry"]) == len(own) + int((both.outcome.positions["symbol"] == 1).sum())
+
+
+def test_a_stretch_without_candles_is_refused_with_what_there_is(result: Result) -> None:
+    with pytest.raises(InputError, match=r"within start '2030-01-01'; the run has 2025-01-06 00:00 \.\. 2025-02-07"):
+        result_layout(result, start="2030-01-01")
+    with pytest.raises(InputError, match="within start '2025-01-14' and end '2025-01-13'"):
+        price_chart(result, start="2025-01-14", end="2025-01-13")
+
+
+def test_a_stretch_says_what_equity_came_to_in_it(result: Result) -> None:
+    title = result_layout(result, start="2025-01-13", end="2025-01-14").children[-2].title.text
+    inside = result.equity["2025-01-13 01:00":"2025-01-15 00:00"]
+    before = result.equity[: inside.index[0]].iloc[-2]
+    change = percent(inside.iloc[-1] / before - 1, sign=True)
+    assert title == f"Equity, 2025-01-13 .. 2025-01-14   {inside.iloc[-1]:,.2f} USD ({change})"
+    whole = result_layout(result).children[-2].title.text
+    assert whole == f"Equity   {result.end_capital:,.2f} USD ({percent(result.metrics['total_return'], sign=True)})"
+
+
+def test_the_legend_names_what_the_run_has_whatever_is_drawn(result: Result, quiet: Result) -> None:
+    def named(one: Result, **stretch: str) -> list[str]:
+        return [item.label.value for item in price_chart(one, **stretch).legend[0].items]
+
+    every = ["sma(8)", "sma(21)", "long entry", "short entry", "exit", "stop", "target"]
+    assert named(result) == named(result, end="2025-01-06") == every
+    assert named(quiet) == every[:2]
+    trades = result.outcome.trades
+    outcome = dataclasses.replace(result.outcome, trades=trades[trades["side"] > 0], positions=trades[:0])
+    only = dataclasses.replace(result, outcome=outcome)
+    assert named(only) == [name for name in every if name != "short entry"]
+
+
+def test_all_panes_have_their_ticks_at_the_same_places(result: Result) -> None:
+    figures = result_layout(result, start="2025-01-13").children
+    assert len({fig.xaxis[0].ticker.args["rows"].id for fig in figures}) == 1
+    assert len({fig.xgrid[0].ticker.args["rows"].id for fig in figures}) == 1
+
+
+def test_trades_are_marked_on_the_equity_line_only_while_few_are_in_view(result: Result) -> None:
+    def shown(root: Any) -> bool:
+        return next(each.visible for each in root.select({"type": GlyphRenderer}) if "shape" in each.data_source.data)
+
+    assert len(result.trades) <= MOST_EXITS
+    assert shown(equity_chart(result))
+    long = make_result(random_candles(6000))
+    assert len(long.trades) > MOST_EXITS
+    assert not shown(equity_chart(long))
+    assert shown(result_layout(long, end="2025-01-10"))
 
 
 def test_unknown_symbols_name_what_there_is(result: Result) -> None:

@@ -106,11 +106,24 @@ def test_a_report_that_fails_leaves_the_old_file(result: Result, tmp_path: Path)
     target.write_text("old")
     with pytest.raises(InputError):
         write_report(result, target, theme="noir")
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(OSError, match="folder"):
-        write_report(result, tmp_path / "folder")
     assert target.read_text() == "old"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "out.html"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out.html"]
+
+
+def test_a_report_says_why_it_cannot_be_written_there(result: Result, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match=r"folder is a folder; a report is one file, such as .*folder/report\.html"):
+        write_report(result, tmp_path / "folder")
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match=r"the report .*file/out\.html can't be written: the folder .*file can't be"):
+        write_report(result, tmp_path / "file" / "out.html")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
+
+
+def test_a_unit_is_named_once(result: Result) -> None:
+    text = {name: value for name, value, _ in metric_rows(result)}
+    assert text["Max drawdown duration"].endswith(" days")
+    assert {"Trading days", "Tail ratio"} <= set(text)
 
 
 def test_trades_are_sorted_by_any_column_and_ties_keep_their_order(result: Result) -> None:

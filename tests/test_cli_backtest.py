@@ -100,3 +100,38 @@ def test_the_only_symbol_of_a_store_need_not_be_named(imported: Path, capsys: py
     code, out, _ = run(capsys, "backtest", STRATEGY, "--timeframe", "4h", "--data", imported)
     assert code == 0
     assert "EURUSD 4h" in out
+
+
+def test_a_run_from_a_date_knows_the_candles_before_it(imported: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Warm-up: the same run as in Python over all earlier candles, and a simple average forgets those that are left out."""
+    options = ("--symbol", "EURUSD", "--timeframe", "1h", "--data", imported)
+    code, out, _ = run(capsys, "backtest", STRATEGY, *options, "--from", "2025-03-01", "--to", "2025-03-31", "--json")
+    document = json.loads(out)
+    store = lab.CandleStore(imported)
+    warm = lab.backtest(STRATEGY, store.candles("EURUSD", "1h", end="2025-03-31"), start="2025-03-01")
+    cold = lab.backtest(STRATEGY, store.candles("EURUSD", "1h", start="2025-03-01", end="2025-03-31"))
+    assert code == 0
+    assert document["digest"] == warm.digest != cold.digest
+    assert document["measured"]["warm_up_candles"] == 500
+    code, out, _ = run(capsys, "backtest", STRATEGY, *options, "--from", "2025-03-01", "--to", "2025-03-31")
+    assert "measured from 2025-03-02 23:00 to 2025-04-01 00:00 UTC, after 500 earlier candles" in out
+
+
+def test_a_run_from_the_beginning_of_the_store_says_nothing_about_earlier_candles(
+    imported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--symbol", "EURUSD", "--timeframe", "1h", "--data", imported)
+    _, bare, _ = run(capsys, "backtest", STRATEGY, *options)
+    assert "measured" not in bare
+    _, dated, _ = run(capsys, "backtest", STRATEGY, *options, "--from", "2024-06-01")
+    assert "measured from 2025-" in dated
+    assert "earlier" not in dated
+    assert bare.split("digest ")[1].split()[0] == dated.split("digest ")[1].split()[0]
+
+
+def test_a_period_longer_than_fifty_bars_is_given_more_candles(
+    imported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--symbol", "EURUSD", "--timeframe", "5m", "--data", imported, "--from", "2025-06-01", "--json")
+    _, out, _ = run(capsys, "backtest", STRATEGY, *options, "--param", "ma_slow_period=200")
+    assert json.loads(out)["measured"]["warm_up_candles"] == 2_000

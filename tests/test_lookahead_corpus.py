@@ -15,7 +15,12 @@ import pytest
 import yaml
 
 import sptrader_lab as lab
+from sptrader_lab.backtesting.lookahead import prefix_lengths
+from sptrader_lab.components.library import own_library, scan
+from sptrader_lab.components.spec import Spec
+from sptrader_lab.components.talib_adapter import talib_names, talib_spec
 from sptrader_lab.errors import LookaheadError
+from sptrader_lab.results.result import Result
 from sptrader_lab.strategy.filters import local_minutes
 from sptrader_lab.types.calendar import HOUR, MINUTE
 from sptrader_lab.types.candles import Candles
@@ -83,7 +88,6 @@ INDICATORS: Final[dict[str, tuple[str, str, str]]] = {
     "days_close_all_day": ("close day", "pd.Series(close).groupby(day).transform('last').to_numpy()", "own > close"),
     "resample_labelled_left": (
         "close",
-        "np.repeat(close[3::4], 4)[: len(close)] if len(close) % 4 == 0 else "
         "np.append(np.repeat(close[3::4], 4), np.repeat(close[-1:], len(close) % 4))",
         "own > close",
     ),
@@ -126,7 +130,11 @@ INDICATORS: Final[dict[str, tuple[str, str, str]]] = {
         "own > 0",
     ),
     "sign_in_tiny_noise": ("close", "close * (1.0 + 1e-15 * np.sign(_later(close) - close))", "close >= own"),
-    "random_by_length": ("close", "close + np.random.default_rng(len(close)).normal(0, 1e-4, len(close))", "close > own"),
+    "random_by_length": (
+        "close",
+        "close + np.random.default_rng(len(close)).normal(0, 1e-4, len(close))",
+        "close > own",
+    ),
     "next_open": ("open", "_later(open)", "close > own"),
     "entropy_bins_of_all": ("close", "np.digitize(close, np.histogram_bin_edges(close, 20)) * 1.0", "own < 10"),
     # Rare ones.
@@ -163,8 +171,7 @@ SIGNALS: Final[dict[str, tuple[str, str]]] = {
     "buys_before_the_largest_rises": ("close", "np.where(_later(close) / close > 1.005, 1, 0)"),
     "filters_losers": (
         "close",
-        "np.where((close > talib.SMA(close, period)) & (_before(close) <= _before(talib.SMA(close, period)))"
-        " & (_later(close) > close), 1, 0)",
+        "np.where((close > talib.SMA(close, 5)) & (_before(close) < talib.SMA(close, 5)) & (_later(close) > close), 1, 0)",
     ),
     "swing_lows": (
         "low",
@@ -263,3 +270,111 @@ def test_a_biased_component_ends_an_ordinary_run(name: str, tmp_path: Path, hour
     assert output == (name if name in INDICATORS else "event")
     assert 0 <= int(bar.replace(",", "")) < len(hours)
     assert float(one) != float(other)
+
+
+@pytest.mark.parametrize(
+    "name", ["future_shift", "before_large_moves", "on_fridays", "filters_losers", "once_in_a_thousand"]
+)
+def test_a_biased_component_ends_a_run_on_real_candles(name: str, tmp_path: Path, eurusd_1h: Candles) -> None:
+    """S2."""
+    assert accused(case(tmp_path, name), eurusd_1h)[1] == name
+
+
+def test_an_accused_value_is_the_one_that_the_component_gives(tmp_path: Path, hours: Candles) -> None:
+    """S2: both values can be found again by hand."""
+    with pytest.raises(LookaheadError) as caught:
+        lab.backtest(case(tmp_path, "in_one_hour"), hours)
+    said = re.search(
+        r"bar (\d+) \((.*) UTC\) is (\S+) when bars ([\d,]+) to ([\d,]+) .* but (\S+) when only those up to ([\d,]+) are",
+        str(caught.value),
+    )
+    assert said, str(caught.value)
+    bar, first, stop, last = (int(said[place].replace(",", "")) for place in (1, 4, 5, 7))
+    assert first <= bar == last < stop
+    assert parse_time(said[2]) == hours.time[bar]
+    assert float(said[3]) == hours.close[bar + 1]
+    assert float(said[6]) == hours.close[last]  # the last known value, repeated
+
+
+def test_the_component_that_peeks_is_accused_and_not_what_uses_it(tmp_path: Path, hours: Candles) -> None:
+    """S2: every component is given the run's own inputs, cut."""
+    indicator(tmp_path, "whole_zscore", *INDICATORS["whole_zscore"])
+    path = indicator(tmp_path, "average", "close", "talib.SMA(close, period)", "own > 0")
+    text = yaml.safe_load(path.read_text())
+    text["indicators"]["inner"] = {"type": "whole_zscore", "params": {"period": 20}}
+    text["indicators"]["own"]["params"]["source"] = "inner"
+    path.write_text(yaml.safe_dump(text))
+    assert accused(path, hours)[1] == "whole_zscore"
+
+
+LIBRARY: Final = scan(own_library()).specs
+CLEAN: Final = [*sorted(LIBRARY), *talib_names()]
+
+
+def clean_run(spec: Spec, candles: Candles, folder: Path) -> Result:
+    """Run a strategy that uses one component as it comes."""
+    output = spec.outputs[0]
+    if spec.kind == "signal":
+        rule = f"{{signal: {spec.name}, outputs: {{{output.name}: {output.labels[1]}}}}}"
+        text = f"name: clean\nentry: {{when: [{rule}], size: 0.1}}\n"
+    else:
+        line = "own" if len(spec.outputs) == 1 else f"own.{output.name}"
+        text = f"name: clean\nindicators: {{own: {{type: {spec.name}}}}}\nentry: {{when: ['{line} > 0'], size: 0.1}}\n"
+    return lab.backtest(_write(folder / "clean.yaml", text), candles)
+
+
+@pytest.mark.parametrize("name", [name for name in CLEAN if name != "talib.MAVP"])
+def test_no_clean_component_is_suspected(name: str, tmp_path: Path, hours: Candles) -> None:
+    """S2: none of the library, and no function of TA-Lib."""
+    spec = LIBRARY[name] if name in LIBRARY else talib_spec(name)
+    said = clean_run(spec, hours, tmp_path).lookahead
+    assert "no value moved" in said
+    assert "failed" not in said
+
+
+def test_the_function_of_talib_that_takes_a_column_of_periods_is_not_suspected(tmp_path: Path, hours: Candles) -> None:
+    """S2: it can't be used without a component that makes the column."""
+    value = "talib.MAVP(close, 3.0 + np.round(close * 1e5) % 9, minperiod=2, maxperiod=period)"
+    said = lab.backtest(indicator(tmp_path, "varying", "close", value, "close > own"), hours).lookahead
+    assert "no value moved" in said
+
+
+def test_a_run_is_checked_at_the_same_bars_every_time(hours: Candles) -> None:
+    """S17: what was covered is the same, and other candles or another strategy are checked elsewhere."""
+    strategy = lab.load_strategy(Path(__file__).parent.parent / "strategies" / "ma_crossover.yaml")
+    first = lab.backtest(strategy, hours).lookahead
+    assert lab.backtest(strategy, hours).lookahead == first
+    assert lab.backtest(strategy, hours.rows(0, len(hours) - 1)).lookahead != first
+    assert lab.backtest(strategy.with_parameters({"ma_fast_period": 9}), hours).lookahead != first
+
+
+def test_a_component_that_fails_on_few_candles_is_counted_and_not_accused(tmp_path: Path, hours: Candles) -> None:
+    """S2: a failure on a part proves nothing, and the result says so."""
+    path = indicator(tmp_path, "needs_many", "close", "close + {True: 0.0}[len(close) > 700]", "close > own")
+    said = lab.backtest(path, hours).lookahead
+    assert "no value moved" in said
+    assert re.search(r"[1-9]\d* of the runs failed for want of candles and prove nothing", said)
+
+
+@pytest.mark.parametrize("bars", [1, 2, 3, 4, 7, 40, 499, 501, 1003])
+def test_few_candles_are_checked_too(bars: int, tmp_path: Path, hours: Candles) -> None:
+    """S2: from three candles on, a peek at the next bar is caught."""
+    few = hours.rows(0, bars)
+    honest = Path(__file__).parent.parent / "strategies" / "ma_crossover.yaml"
+    lab.backtest(honest, few)
+    path = case(tmp_path, "future_shift")
+    if bars < 3:
+        assert "nothing to check" in lab.backtest(path, few).lookahead
+    else:
+        with pytest.raises(LookaheadError):
+            lab.backtest(path, few)
+
+
+def test_the_check_of_many_candles_is_a_small_part_of_the_work() -> None:
+    """S2: of a million minutes, a component runs again on less than a tenth."""
+    strategy = lab.load_strategy(Path(__file__).parent.parent / "strategies" / "bollinger_reversion.yaml")
+    said = lab.backtest(strategy, made(1_000_000, "1m")).lookahead
+    share = re.search(r"([\d.]+)% of the components' work\)", said)
+    assert share, said
+    assert 2.0 < float(share[1]) < 10.0
+    assert sum(prefix_lengths(1_000_000, "any")) < 0.04 * 1_000_000

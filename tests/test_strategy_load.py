@@ -532,7 +532,7 @@ risk: {max_drawdown: 15%}
         (small(filters="{trading_hours: 25:00-26:00}"), "must be a range of times"),
         (small(filters="{trading_zone: Europe/Londn}"), "must be a time zone"),
         (small(execution="{fill: next_opn}"), "(did you mean 'next_open'?)"),
-        (small(execution="{order_type: limit}"), "must be one of market"),
+        (small(execution="{order_type: limt}"), "must be one of market"),
         (small(execution="{slippage: 2}"), "must be a fraction"),
         (small(execution="{expire_after: 3}"), "must be a length of time"),
         (small(backtest="{start_date: yesterday}"), "is not a date or time"),

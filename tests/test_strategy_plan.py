@@ -269,3 +269,24 @@ def test_a_spread_filter_without_a_spread_is_noted_not_applied():
     assert bars(made.decide(without, made.compute(without)).blocked) == []
     assert made.notes(with_spread) == ()
     assert bars(made.decide(with_spread, made.compute(with_spread)).blocked) == [0, 1]
+
+
+def silence(text: str, given: Candles) -> tuple[str, ...]:
+    made = plan(text)
+    computed = made.compute(given, "continue")
+    return made.silence(given, computed, made.decide(given, computed))
+
+
+def test_a_run_that_never_wanted_to_enter_says_why():
+    text = "name: x\nindicators: {slow: {type: sma, params: {period: 30}}}\nentry: {when: close > slow, size: 0.1}\n"
+    assert silence(text, candles([1.0] * 22)) == (
+        "no entry condition ever held on 22 candles of TEST; undefined on all of them: sma(close, period=30)",
+    )
+    assert silence(text, candles([1.0] * 40)) == ("no entry condition ever held on 40 candles of TEST",)
+    assert silence(text, candles(np.arange(1.0, 41.0))) == ()
+
+
+def test_a_plan_wants_ten_times_its_longest_period_before_a_start():
+    text = "name: x\nindicators: {slow: {type: sma, params: {period: %d}}}\nentry: {when: close > slow, size: 0.1}\n"
+    assert plan(text % 30).warm_up == 500
+    assert plan(text % 200).warm_up == 2_000

@@ -125,7 +125,9 @@ def test_the_troubleshooting_shows_what_is_really_printed():
     with pytest.raises(StrategyError) as error:
         load_strategy(_block(text, "Troubleshooting", "yaml"), library=LIBRARY)
     assert len(error.value.problems) == 5
-    assert str(error.value).replace("<text>", "five.yaml") == _block(text, "Troubleshooting", "text").strip()
+    assert (
+        "error: " + str(error.value).replace("<text>", "five.yaml") == _block(text, "Troubleshooting", "text").strip()
+    )
 
 
 def test_every_example_of_the_reference_loads():

@@ -6,7 +6,6 @@ Everything is drawn from a seed, strategy and candles, so a run is checked at th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from sptrader_lab.strategy.evaluate import Evaluator
 from sptrader_lab.strategy.filters import local_minutes
 from sptrader_lab.strategy.plan import Computed, Plan
+from sptrader_lab.types.calendar import DAY
 from sptrader_lab.types.candles import Candles
 
 Column = NDArray[np.float64]
@@ -26,6 +26,8 @@ _SHARE, _LEAST = 0.042, 42_000
 _ZONE, _WARM, _CUTS = 500, 500, 11
 #: Bars in which a stretch is looked for, and bars that it may begin earlier to begin with a day (two days of minutes).
 _SEARCHED, _FAR = 8_192, 2_880
+#: Minutes of a day.
+_DAY = 1_440
 
 
 class Stretch(NamedTuple):
@@ -39,7 +41,7 @@ class Stretch(NamedTuple):
 def stretches(plan: Plan, candles: Candles, computed: Computed) -> list[Stretch]:
     """Return stretches, one from each of as many equal parts of the candles, around the sharpest jump of some output.
 
-    They begin on different weekdays and at different hours as far as can be, for they may be shorter than a day.
+    Where a component counts days, they lie on different weekdays and at different hours, for they may be shorter than a day.
     """
     bars, random = len(candles), generator(plan, candles)
     budget = max(_LEAST, int(bars * _SHARE))
@@ -48,26 +50,44 @@ def stretches(plan: Plan, candles: Candles, computed: Computed) -> list[Stretch]
     warm = max(_WARM, min(3 * undefined, budget // (2 * _CUTS)))
     count = max(1, min(bars // _ZONE, budget // (_CUTS * (warm + _ZONE // 2))))
     order = random.permutation(len(lines))
-    end, weekdays, bands = candles.day_end, set[int](), set[int]()
+    last_week = int(np.searchsorted(candles.time, candles.time[-1] - 7 * DAY))
+    taken: list[int] = []
     found = []
     for number, (low, high) in enumerate(pairwise(np.linspace(0, bars, count + 1).astype(int).tolist())):
-        begin = int(random.integers(low, max(low + 1, high - _SEARCHED)))
-        part = slice(begin, min(high, begin + _SEARCHED))
-        minutes = local_minutes(candles.time[part], end.zone) - end.hour * 60 - end.minute  # since a trading day began
-        weekday, band = minutes // 1_440 % 7, minutes % 1_440 * count // 1_440
-        another = ~np.isin(weekday, [*weekdays])
-        best = another & ~np.isin(band, [*bands])
-        place = sharpest(lines[order[number % len(lines)]][part], best if best.any() else another)
-        weekdays.add(int(weekday[place]))
-        bands.add(int(band[place]))
+        begin = min(int(random.integers(low, max(low + 1, high - _SEARCHED))), last_week)
+        week_later = int(np.searchsorted(candles.time, candles.time[begin] + 7 * DAY))
+        part = slice(begin, min(max(high, week_later), begin + _SEARCHED))
+        where = _another_time(candles, part, count, taken) if counts_days(plan) else None
+        place = sharpest(lines[order[number % len(lines)]][part], where)
         first = max(0, min(begin + place - _ZONE // 2, bars - _ZONE))
+        taken.append(begin + place)
         found.append(Stretch(_day_began(plan, computed, max(0, first - warm)), first, min(bars, first + _ZONE)))
     return found
 
 
+def _another_time(candles: Candles, part: slice, bands: int, taken: list[int]) -> NDArray[np.bool_]:
+    """Return the bars of `part` on other weekdays than those taken, and at other times of the day where there are some."""
+    end = candles.day_end
+
+    def clock(times: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        minutes = local_minutes(times, end.zone) - (end.hour * 60 + end.minute)  # since some trading day began
+        return minutes // _DAY % 7, minutes % _DAY * bands // _DAY
+
+    weekday, band = clock(candles.time[part])
+    weekdays, others = clock(candles.time[sorted(taken)])
+    another = ~np.isin(weekday, weekdays)
+    best = another & ~np.isin(band, others)
+    return best if best.any() else another
+
+
+def counts_days(plan: Plan) -> bool:
+    """Say whether some component takes `day`; without it none can tell the hour or the weekday."""
+    return any("day" in call.inputs for call in plan.calls)
+
+
 def _day_began(plan: Plan, computed: Computed, bar: int) -> int:
-    """Return where the trading day of `bar` began, if some component counts days and that is not far back; else `bar`."""
-    if all("day" not in call.inputs for call in plan.calls):
+    """Return where the trading day of `bar` began, if some component knows it and that is not far back; else `bar`."""
+    if not counts_days(plan):
         return bar
     day = computed.columns["day"]
     began = int(np.searchsorted(day, day[bar]))
@@ -93,8 +113,8 @@ def paying(candles: Candles, stretch: Stretch, begun: NDArray[np.intp]) -> set[i
     return {stretch.first + int(moves.argmax()), stretch.first + int(moves.argmin()), *before.tolist()}
 
 
-def drawn(candles: Candles, stretch: Stretch, hours: set[int], wanted: int, random: np.random.Generator) -> set[int]:
-    """Return `wanted` bars at random, first those in hours of the trading day not in `hours` yet, and note theirs."""
+def drawn(candles: Candles, stretch: Stretch, wanted: int, hours: set[int], random: np.random.Generator) -> set[int]:
+    """Return `wanted` bars at random, first those in hours of the day not in `hours` yet, and note theirs there."""
     clock = local_minutes(candles.time[stretch.first : stretch.stop - 1], candles.day_end.zone) // 60 % 24
     order = random.permutation(len(clock))
     found, places = np.unique(clock[order], return_index=True)
@@ -104,10 +124,10 @@ def drawn(candles: Candles, stretch: Stretch, hours: set[int], wanted: int, rand
     return set((stretch.first + chosen).tolist())
 
 
-def jumps(whole: Sequence[Column], stretch: Stretch) -> set[int]:
-    """Return where the outputs of a call that ran on a whole stretch jump most, its first bars left out."""
-    begin, stop = (stretch.start + stretch.first) // 2, stretch.stop - 1
-    return {begin + sharpest(line[begin - stretch.start : stop - stretch.start]) for line in whole}
+def jump(line: Column, stretch: Stretch) -> int:
+    """Return the bar at which an output over a whole stretch jumps most, the stretch's first bars left out."""
+    begin = (stretch.start + stretch.first) // 2
+    return begin + sharpest(line[begin - stretch.start : stretch.stop - 1 - stretch.start])
 
 
 def sharpest(line: Column, where: NDArray[np.bool_] | None = None) -> int:

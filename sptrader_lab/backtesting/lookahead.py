@@ -3,7 +3,8 @@
 A component that peeks gives itself away at the last bars before a cut. Most peek everywhere, and any cut shows it; those that
 peek seldom, before large moves, in one hour, where a signal fires, need the right one. So besides prefixes of all sizes, drawn
 from a seed, stretches from all over the candles are run again whole and cut: where outputs jump, where a rule begins to hold,
-before the largest moves, where a peek would pay, and in all hours of the day. `exhaustive` takes the bars with an order besides.
+before the largest moves, where a peek would pay, and at random; where a component counts days, in as many hours of the day as
+can be. `exhaustive` takes every bar with an order besides.
 
 Out of an ordinary run's reach, by construction: a peek on few bars that stands out in no output, rule or move around it, such as
 a signal kept silent before rare losses; one on few bars that reaches further than what follows the cut (about 250 bars); one that
@@ -77,21 +78,20 @@ def check(plan: Plan, candles: Candles, computed: Computed, lengths: list[int]) 
             shown.update()
     random = cuts.generator(plan, candles)
     stretches = cuts.stretches(plan, candles, computed)
-    hours: set[int] = set()
-    begun, ended = set[int](), set[int]()
+    wanted = -(-24 // len(stretches)) if cuts.counts_days(plan) else 2
+    hours, begun, ended = set[int](), set[int](), set[int]()
     for stretch in stretches:
         begins = cuts.begins(plan, computed, stretch)
         chosen = cuts.paying(candles, stretch, begins)
-        chosen |= cuts.drawn(candles, stretch, hours, -(-24 // len(stretches)), random)
+        chosen |= cuts.drawn(candles, stretch, wanted, hours, random)
         begun, ended = begun | set(begins.tolist()), ended | chosen
         for call in calls:
             work += _compare(call, candles, computed, stretch, chosen)
-    failed = f". {work[1]:,} of the runs failed for want of candles and prove nothing" if work[1] else ""
+    failed = f"; {work[1]:,} of the runs failed for want of candles and prove nothing" if work[1] else ""
     return (
-        f"{symbol}: no value moved when {len(calls)} components ran again on {len(lengths)} prefixes ({min(lengths):,} to "
-        f"{max(lengths):,} of {bars:,} candles) and on {len(stretches)} stretches, cut at {len(ended)} bars and where their outputs "
-        f"jump; a rule begins to hold on {len(begun)} bars there, {len(begun & ended)} of which ended a cut "
-        f"({work[0] / bars / len(calls):.1%} of the components' work){failed}"
+        f"{symbol}: no value moved when components ran again on fewer candles ({len(calls)} on {len(lengths)} prefixes and "
+        f"{len(stretches)} stretches, cut at {len(ended)} bars, {len(begun & ended)} of them where a rule begins to hold; "
+        f"{work[0] / bars / len(calls):,.1%} of the components' work){failed}"
     )
 
 
@@ -104,7 +104,8 @@ def _compare(call: Call, candles: Candles, computed: Computed, stretch: Stretch,
     if whole is None:
         return worked, 1
     failed = 0
-    for last in sorted(ends | cuts.jumps(whole, stretch) if first < stop else ends):
+    jumps = {cuts.jump(whole[first % len(whole)], stretch)} if first < stop else set[int]()
+    for last in sorted(ends | jumps):
         parts = _run(call, computed, start, last + 1)
         worked += last + 1 - start
         failed += parts is None

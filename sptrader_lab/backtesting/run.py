@@ -99,31 +99,24 @@ def run_plan(
     candles, instruments = admitted(plan, candles)
     money = as_capital(plan.strategy.backtest.initial_capital if capital is None else capital)
     begin = None if start is None else parse_time(start)
+    contracts = np.concatenate([contract(one) for one in instruments]).view(np.recarray)
+    day_end = instruments[0].day_end
     seconds: dict[str, float] = {}
     started = time.perf_counter()
     prepared = [_prepare(plan, one, number, on_error) for number, one in enumerate(candles)]
     for one in prepared:
         seconds |= {f"{one.candles.symbol} {key}": taken for key, taken in one.computed.seconds.items()}
     started = _lap(seconds, "components and conditions", started)
-    coverage = []
-    for one in prepared if mode == "check" else ():
-        lengths = looking.prefix_lengths(len(one.candles), plan.strategy.sha256)
-        coverage.append(looking.check(plan, one.candles, one.computed, lengths))
-    started = _lap(seconds, "look-ahead check", started)
-    contracts = np.concatenate([contract(one) for one in instruments]).view(np.recarray)
-    legs = [one.leg for one in prepared]
-    day_end = instruments[0].day_end
 
     def outcome(intrabar: int) -> Outcome:
         rules = plan.rules.copy().view(np.recarray)
         rules.intrabar[:] = intrabar
-        return simulate(candles, legs, rules, contracts, money, day_end, begin)
+        return simulate(candles, [one.leg for one in prepared], rules, contracts, money, day_end, begin)
 
     default = outcome(int(plan.rules[0].intrabar))
-    _lap(seconds, "simulation", started)
-    for number, one in enumerate(prepared if mode == "exhaustive" else ()):
-        lengths = looking.order_bars(default, number, len(one.candles))
-        coverage.append(looking.check(plan, one.candles, one.computed, lengths))
+    started = _lap(seconds, "simulation", started)
+    coverage = _check_lookahead(plan, prepared, default, mode)
+    _lap(seconds, "look-ahead check", started)
     return Result(
         outcome=default,
         candles=candles,
@@ -138,7 +131,7 @@ def run_plan(
             events for number, one in enumerate(prepared) for events in plan.signals(one.computed, number)
         ),
         overlays={one.candles.symbol: plan.overlays(one.computed) for one in prepared},
-        lookahead="; ".join(coverage) or "not checked: switched off by the caller",
+        lookahead=coverage,
         warnings=_warnings(plan, prepared),
         seconds=seconds,
         band=lambda: _band(default, outcome, money),
@@ -156,6 +149,19 @@ def _prepare(plan: Plan, candles: Candles, number: int, on_error: Literal["raise
     return _Prepared(candles, computed, Leg(0, number, plan.decide(candles, computed)))
 
 
+def _check_lookahead(plan: Plan, prepared: Sequence[_Prepared], outcome: Outcome, mode: looking.Mode) -> str:
+    """Look for values that move when later bars are taken away, and say what that covered (S2)."""
+    if mode == "off":
+        return "not checked: switched off by the caller"
+    covered = []
+    for number, one in enumerate(prepared):
+        lengths = looking.prefix_lengths(len(one.candles), plan.strategy.sha256)
+        if mode == "exhaustive":
+            lengths = sorted({*lengths, *looking.order_bars(outcome, number, len(one.candles))})
+        covered.append(looking.check(plan, one.candles, one.computed, lengths))
+    return "; ".join(covered)
+
+
 def _lap(seconds: dict[str, float], part: str, started: float) -> float:
     now = time.perf_counter()
     seconds[part] = now - started
@@ -171,9 +177,10 @@ def _band(default: Outcome, outcome: Callable[[int], Outcome], capital: float) -
 
 
 def _warnings(plan: Plan, prepared: Sequence[_Prepared]) -> tuple[str, ...]:
-    """Return what the file says without effect, what the candles can't give, and which components failed."""
+    """Return what the file says without effect, what the candles can't give, why nothing was entered, what failed."""
     found = [str(warning) for warning in plan.strategy.warnings]
     for one in prepared:
         found += plan.notes(one.candles)
+        found += plan.silence(one.candles, one.computed, one.leg.decisions)
         found += [f"{key} failed and is undefined on every bar: {why}" for key, why in one.computed.failures.items()]
     return tuple(dict.fromkeys(found))

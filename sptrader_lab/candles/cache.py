@@ -46,6 +46,9 @@ class Key(NamedTuple):
             else " ".join([self.symbol, self.timeframe, f"({self.source}) whole"])
         )
 
+    def __repr__(self) -> str:
+        return f"<Key {self}>"
+
 
 @dataclass
 class Entry:
@@ -63,7 +66,7 @@ class Entry:
         return sum(array.nbytes for array in arrays)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Status:
     """One key's state: `empty`, `loading` or `loaded`; hits and misses so far, age in seconds, bytes."""
 
@@ -77,6 +80,9 @@ class Status:
     def __str__(self) -> str:
         detail = f", {self.age:.0f} s old, {self.size / 1e6:.1f} MB" if self.state == "loaded" else ""
         return f"{self.key}: {self.state}, {self.hits} hits, {self.misses} misses{detail}"
+
+    def __repr__(self) -> str:
+        return f"<Status {self}>"
 
 
 class Shelf(Protocol):

@@ -105,10 +105,14 @@ def folder_of(data: Path, source: str, symbol: str, timeframe: str) -> Path:
     Raises
     ------
     InputError
-        When the symbol is empty or holds unprintable characters.
+        When the symbol is empty, holds unprintable characters or reads like a path.
     """
-    if not symbol.strip() or not symbol.isprintable() or symbol != symbol.strip():
-        raise InputError(f"symbol {symbol!r} is not a name; write it like EURUSD, AAPL or BTC/USDT")
+    path_like = "\\" in symbol or any(part in {"", ".", ".."} for part in symbol.split("/"))
+    if path_like or not symbol.isprintable() or symbol != symbol.strip():
+        raise InputError(
+            f"symbol {symbol!r} is not a name; write it like EURUSD, AAPL or BTC/USDT, without . or .. around a slash, "
+            "backslashes, or blanks at its ends"
+        )
     return data / FOLDERS[source] / f"symbol={quote(symbol, safe='')}" / f"timeframe={timeframe}"
 
 

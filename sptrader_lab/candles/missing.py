@@ -14,12 +14,16 @@ from sptrader_lab.errors import MissingCandles, nearest
 from sptrader_lab.types.calendar import Timeframe
 
 
-def no_symbol(data: Path, symbol: str, source: str | None) -> MissingCandles:
-    """Say that nothing is known of a symbol."""
-    sources = layout.FOLDERS if source is None else (source,)
+def known_symbols(data: Path, sources: tuple[str, ...]) -> list[str]:
+    """Return every symbol that some of the sources can answer for, sorted."""
     held = {index.symbol for choice in sources for index in layout.indexes(data, choice)}
     made = {symbol for choice in sources if choice in MAKERS for symbol in MAKERS[choice].symbols}
-    known = sorted(held | made)
+    return sorted(held | made)
+
+
+def no_symbol(data: Path, symbol: str, source: str | None) -> MissingCandles:
+    """Say that nothing is known of a symbol."""
+    known = known_symbols(data, tuple(layout.FOLDERS) if source is None else (source,))
     near = nearest(symbol.upper(), known)
     hint = f" Did you mean {near!r}?" if near else ""
     where = f"source {source!r} of {data}" if source else f"{data}"

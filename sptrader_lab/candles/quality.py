@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import html
 from dataclasses import asdict, dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sptrader_lab.candles.gaps import Coverage, Gap, cover, find_gaps, when
 from sptrader_lab.candles.rows import NO_TIME, Rows, flaws
 from sptrader_lab.candles.sessions import TradingDays, trading_days
-from sptrader_lab.types.calendar import FX_DAY_END, Timeframe, close_times, period_ends
-from sptrader_lab.types.instruments import Instrument, instrument
+from sptrader_lab.types.calendar import Timeframe, timeframe
+from sptrader_lab.types.instruments import instrument
 
 #: A jump or a range is an outlier when it is this many times the median of its surroundings: minutes have fat tails, days
 #: less so (a 2:1 split of a share is about 14 times its usual day).
@@ -20,14 +21,6 @@ OUTLIER: Final = 30.0
 OUTLIER_DAYS: Final = 10.0
 _SHOWN: Final = 5
 _AROUND: Final = 500  # candles on either side that an outlier is measured against
-
-
-class Gap(NamedTuple):
-    """Candles that the trading calendar expects between two neighbours: the hole's bounds, ns UTC, and how many."""
-
-    start: int
-    stop: int
-    missing: int
 
 
 @dataclass(frozen=True)
@@ -49,7 +42,8 @@ class QualityReport:
     zero_range : int
         Candles whose high equals their low.
     off_grid : int
-        Candles that do not open a whole number of timeframes after their trading day's start.
+        Candles that do not open a whole number of timeframes after their trading day's start; of days, weeks and months
+        those that do not open at a trading day's start.
     closed : int
         Candles that open while the trading calendar is closed.
     gaps, missing : int
@@ -88,25 +82,42 @@ class QualityReport:
         """Rows that can't stand in the store as they are."""
         return self.duplicates + sum((self.broken or {}).values())
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must not miss: many missing candles, and days that close where nobody expects it."""
+        longest = self.longest[0] if self.longest else None
+        gaps = Coverage(self.symbol, self.timeframe, self.expected - self.missing, self.missing, longest).warning
+        return tuple(text for text in (gaps, self._days_off_grid()) if text)
+
+    def _days_off_grid(self) -> str:
+        if not self.off_grid or timeframe(self.timeframe).intraday:
+            return ""
+        end = instrument(self.symbol).day_end
+        return (
+            f"{self.symbol} {self.timeframe}: {self.off_grid:,} candles do not open at a trading day's start ({end}); each is "
+            "taken to close at the end of the trading day, week or month that holds its opening"
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """Return everything in plain types; instants as ISO-8601 text."""
         document = asdict(self)
-        document["first"], document["last"] = _when(self.first), _when(self.last)
+        document["first"], document["last"] = when(self.first), when(self.last)
         document["longest"] = [
-            {"start": _when(gap.start), "stop": _when(gap.stop), "missing": gap.missing} for gap in self.longest
+            {"start": when(gap.start), "stop": when(gap.stop), "missing": gap.missing} for gap in self.longest
         ]
-        document["largest"] = [{"time": _when(time), "change": change} for time, change in self.largest]
+        document["largest"] = [{"time": when(time), "change": change} for time, change in self.largest]
         document["bad"] = self.bad
+        document["warnings"] = list(self.warnings)
         return document
 
     def lines(self) -> tuple[tuple[str, str], ...]:
         """Return what the report says, as pairs of a name and a text."""
         share = 100 * self.missing / self.expected if self.expected else 0.0
-        holes = "; ".join(f"{_when(gap.start)} .. {_when(gap.stop)} ({gap.missing:,})" for gap in self.longest)
-        jumps = "; ".join(f"{_when(time)} ({change:+.2%})" for time, change in self.largest)
+        holes = "; ".join(map(str, self.longest))
+        jumps = "; ".join(f"{when(time)} ({change:+.2%})" for time, change in self.largest)
         broken = "; ".join(f"{rule}: {count:,}" for rule, count in (self.broken or {}).items())
         return (
-            ("rows", f"{self.rows:,}" + (f" from {_when(self.first)} to {_when(self.last)} UTC" if self.rows else "")),
+            ("rows", f"{self.rows:,}" + (f" from {when(self.first)} to {when(self.last)} UTC" if self.rows else "")),
             ("bad rows", f"{sum((self.broken or {}).values()):,}" + (f" ({broken})" if broken else "")),
             ("duplicates", f"{self.duplicates:,}"),
             ("out of order", f"{self.disorder:,}"),
@@ -120,14 +131,17 @@ class QualityReport:
 
     def __str__(self) -> str:
         head = f"Quality of {self.symbol} {self.timeframe} ({self.source})"
-        return "\n".join([head, *(f"  {name + ':':17}{text}" for name, text in self.lines())])
+        warned = [f"  warning: {text}" for text in self.warnings]
+        return "\n".join([head, *(f"  {name + ':':17}{text}" for name, text in self.lines()), *warned])
 
     def _repr_html_(self) -> str:
         body = "".join(
             f"<tr><th style='text-align:left'>{html.escape(name)}</th><td style='text-align:left'>{html.escape(text)}</td></tr>"
             for name, text in self.lines()
         )
-        return f"<b>Quality of {html.escape(self.symbol)} {self.timeframe} ({html.escape(self.source)})</b><table>{body}</table>"
+        warned = "".join(f"<div>warning: {html.escape(text)}</div>" for text in self.warnings)
+        head = f"Quality of {html.escape(self.symbol)} {self.timeframe} ({html.escape(self.source)})"
+        return f"<b>{head}</b><table>{body}</table>{warned}"
 
 
 def examine(rows: Rows, symbol: str, frame: Timeframe, source: str) -> QualityReport:
@@ -145,7 +159,8 @@ def examine(rows: Rows, symbol: str, frame: Timeframe, source: str) -> QualityRe
     sound = _sound(rows)
     facts = instrument(symbol)
     days = trading_days(int(known.min()), int(known.max()), facts)
-    gaps, expected = _gaps(sound.time, frame, facts, days)
+    gaps = find_gaps(sound.time, frame, facts, days)
+    covered = cover(symbol, frame.text, len(sound.time), gaps)
     longest = sorted(gaps, key=lambda gap: (-gap.missing, gap.start))[:_SHOWN]
     odd = _outliers(sound, OUTLIER if frame.intraday else OUTLIER_DAYS)
     change = _changes(sound)
@@ -165,8 +180,8 @@ def examine(rows: Rows, symbol: str, frame: Timeframe, source: str) -> QualityRe
         off_grid=_off_grid(sound.time, frame, days),
         closed=int((~is_open).sum()),
         gaps=len(gaps),
-        missing=sum(gap.missing for gap in gaps),
-        expected=expected,
+        missing=covered.missing,
+        expected=covered.expected,
         longest=tuple(longest),
         outliers=len(odd),
         largest=tuple((int(sound.time[row]), float(change[row])) for row in biggest),
@@ -181,34 +196,9 @@ def _sound(rows: Rows) -> Rows:
     return good.take(first)
 
 
-def _gaps(
-    time: NDArray[np.int64], frame: Timeframe, facts: Instrument, days: TradingDays
-) -> tuple[tuple[Gap, ...], int]:
-    """Return the holes between neighbours and how many candles the calendar expects in all."""
-    if len(time) < 2:
-        return (), len(time)
-    closes = close_times(time, frame, facts.day_end)
-    if frame.intraday:
-        missing = (days.open_before(time[1:]) - days.open_before(closes[:-1])) // frame.ns
-        if not (facts.every_day or facts.day_end == FX_DAY_END):
-            # The hours of an exchange are not known, so only what is missing within one day counts.
-            missing[np.diff(days.number(time)) > 0] = 0
-    elif frame.unit == "d":
-        before = np.concatenate([[0], np.cumsum(days.open)])
-        number = days.number(time)
-        missing = before[number[1:]] - before[number[:-1] + 1]
-    else:
-        ends = period_ends(int(time[0]), int(time[-1]), frame, facts.day_end)
-        missing = np.diff(np.searchsorted(ends, time, side="right")) - 1
-    holes = np.flatnonzero(missing > 0)
-    gaps = tuple(Gap(int(closes[row]), int(time[row + 1]), int(missing[row])) for row in holes)
-    return gaps, len(time) + int(missing[holes].sum())
-
-
 def _off_grid(time: NDArray[np.int64], frame: Timeframe, days: TradingDays) -> int:
-    if not frame.intraday:
-        return 0
-    return int(((time - days.start[days.number(time)]) % frame.ns != 0).sum())
+    late = time - days.start[days.number(time)]
+    return int(((late % frame.ns if frame.intraday else late) != 0).sum())
 
 
 def _changes(rows: Rows) -> NDArray[np.float64]:
@@ -226,7 +216,3 @@ def _outliers(rows: Rows, times: float) -> NDArray[np.intp]:
     floor = max(float(np.median(reach)) * 0.1, 1e-9)
     usual = [max(float(np.median(blocks[max(0, block - 1) : block + 2])), floor) for block in range(len(blocks))]
     return np.flatnonzero(reach > times * np.repeat(usual, _AROUND)[: len(reach)])
-
-
-def _when(instant: int) -> str:
-    return str(np.datetime64(instant, "ns"))[:16].replace("T", " ")

@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from sptrader_lab.candles import layout
+from sptrader_lab.candles import layout, listing
 from sptrader_lab.candles.answer import answering, read_rows
 from sptrader_lab.candles.cache import BEGINNING, END, CandleCache, Key, Status
 from sptrader_lab.candles.layout import Index
 from sptrader_lab.candles.made import MAKERS, ensure
 from sptrader_lab.candles.merge import merge
 from sptrader_lab.candles.missing import no_candles_in_range, no_such_timeframe, no_symbol
-from sptrader_lab.candles.rows import NO_TIME, Rows, flaws, from_candles, to_candles
-from sptrader_lab.errors import CandleError, InputError, unknown
+from sptrader_lab.candles.place import must_be_readable, must_be_writable
+from sptrader_lab.candles.remarks import on_making, on_reading
+from sptrader_lab.candles.rows import Rows, flaws, from_candles, to_candles
+from sptrader_lab.candles.symbols import must_be_new_or_known, resolve
+from sptrader_lab.errors import CandleError, InputError
 from sptrader_lab.types.calendar import DAY, Timeframe, timeframe
 from sptrader_lab.types.candles import Candles
 from sptrader_lab.types.instants import parse_time
@@ -47,7 +50,7 @@ class CandleStore:
     Parameters
     ----------
     folder : str or Path
-        Where candles live; made when something is written.
+        Where candles live; made when something is written, by reading only when it is called `data`.
     cache : CandleCache, optional
         Bounds of the memory cache (10 minutes, 20 entries, 512 MB unless given).
     keep_cache : bool
@@ -106,7 +109,8 @@ class CandleStore:
         index = self._base(key, frame)
         found = self.cache.get(key, index.stamp)
         if found is None:
-            self._tell_miss(key)
+            if key[:3] in self._loaded:
+                self._tell(f"{key} is not (or no longer) in the cache; reading the store", logging.WARNING)
             with self.cache.loading(key):
                 found = self._read(key, frame, index, chunks=1)
         if not len(found):
@@ -142,13 +146,15 @@ class CandleStore:
         CandleError
             When one contradicts a stored candle; nothing is written then.
         InputError
-            For sample candles, which are never mixed with others.
+            For sample candles, a symbol that the store writes otherwise, or a folder that can't be made.
         """
         if candles.source in MAKERS:
             raise InputError(
                 f"these {candles.symbol} candles come from the source {candles.source!r}, which is never mixed with imported "
                 "candles; ask for them with source=..."
             )
+        must_be_writable(self.folder)
+        must_be_new_or_known(self.folder, candles.symbol)
         rows = from_candles(candles)
         for rule, mask in flaws(rows).items():
             row = int(np.flatnonzero(mask)[0])
@@ -200,12 +206,16 @@ class CandleStore:
         ------
         ImportRefused
             When the file is ambiguous; the text says what to add.
+        InputError
+            When the store writes this symbol otherwise, or its folder can't be made.
         """
         from sptrader_lab.candles.importing.run import Wish, import_file
 
         wish = Wish(symbol, timeframe, tz, dict(columns or {}), bad_rows, price)
+        must_be_writable(self.folder)
+        must_be_new_or_known(self.folder, symbol)
         report = import_file(self.folder, Path(path), wish)
-        self._tell(f"{symbol} {report.timeframe}: {report.imported:,} candles imported from {Path(path).name}")
+        self._tell(f"{symbol} {report.timeframe}: {report.imported:,} candles imported from {report.path.name}")
         return report
 
     def check(self, symbol: str, timeframe: str, *, source: str | None = None) -> QualityReport:
@@ -214,11 +224,11 @@ class CandleStore:
 
         frame, key = self._key(symbol, timeframe, None, None, source)
         rows, _ = self._rows(key, frame, self._base(key, frame), chunks=1)
-        return examine(rows, symbol, frame, key.source)
+        return examine(rows, key.symbol, frame, key.source)
 
     def timeframes(self, symbol: str, *, source: str | None = None) -> tuple[str, ...]:
         """Return the stored timeframes of a symbol, the finest first; sample and equity candles are made when need be."""
-        source = self._source(symbol, source)
+        source, symbol = self._found(symbol, source)
         self._make(source, symbol)
         held = layout.indexes(self.folder, source, symbol)
         return tuple(sorted((index.timeframe for index in held), key=lambda text: timeframe(text).ns))
@@ -228,21 +238,14 @@ class CandleStore:
 
         Candles that are made on first use are listed with zero candles until then.
         """
-        import pandas as pd
-
-        held = [index for source in layout.FOLDERS for index in layout.indexes(self.folder, source)]
-        rows = [(index.symbol, index.timeframe, index.source, index.rows, index.first, index.last) for index in held]
-        present = {(index.source, index.symbol) for index in held}
-        for source, maker in MAKERS.items():
-            fresh = [symbol for symbol in maker.symbols if (source, symbol) not in present]
-            rows += [(symbol, maker.timeframe, source, 0, NO_TIME, NO_TIME) for symbol in fresh]
-        table = pd.DataFrame(rows, columns=["symbol", "timeframe", "source", "candles", "from", "to"])
-        for name in ("from", "to"):
-            table[name] = pd.DatetimeIndex(table[name].to_numpy("datetime64[ns]"), tz="UTC")
-        return table.sort_values(["symbol", "source", "timeframe"], ignore_index=True)
+        must_be_readable(self.folder)
+        return listing.table(self.folder)
 
     def __repr__(self) -> str:
-        return f"<CandleStore {str(self.folder)!r}: {self.cache!r}>"
+        return f"<CandleStore {listing.line(self.folder)}; {self.cache!r}>"
+
+    def _repr_html_(self) -> str:
+        return listing.to_html(self.folder) + self.cache._repr_html_()
 
     def _key(self, symbol: str, text: str, start: object, end: object, source: str | None) -> tuple[Timeframe, Key]:
         frame = timeframe(text)
@@ -250,17 +253,15 @@ class CandleStore:
         high = END if end is None else parse_time(end, end=True)
         if low >= high:
             raise InputError(f"the range {start!r} .. {end!r} is empty; its start must lie before its end")
-        return frame, Key(self._source(symbol, source), symbol, frame.text, low, high)
+        return frame, Key(*self._found(symbol, source), frame.text, low, high)
 
-    def _source(self, symbol: str, source: str | None) -> str:
-        if source is not None and source not in layout.FOLDERS:
-            raise InputError(unknown("source", source, layout.FOLDERS))
-        for choice in layout.FOLDERS if source is None else (source,):
-            if choice in MAKERS and symbol in MAKERS[choice].symbols:
-                return choice
-            if choice not in MAKERS and layout.indexes(self.folder, choice, symbol):
-                return choice
-        raise no_symbol(self.folder, symbol, source)
+    def _found(self, symbol: str, source: str | None) -> tuple[str, str]:
+        """Return the source that answers for a symbol, and how the symbol is written there."""
+        must_be_readable(self.folder)
+        found, written = resolve(self.folder, symbol, source)
+        if written != symbol:
+            self._tell(f"{symbol} was read as {written}")
+        return found, written
 
     def _base(self, key: Key, frame: Timeframe) -> Index:
         """Return the stored candles that answer: the timeframe itself, or the coarsest finer one that divides it."""
@@ -273,7 +274,7 @@ class CandleStore:
 
     def _make(self, source: str, symbol: str) -> None:
         if source in MAKERS and ensure(self.folder, source, symbol):
-            self._tell(f"{symbol}: made {source} candles in {self.folder / layout.FOLDERS[source]}")
+            self._tell(on_making(self.folder, source, symbol), logging.WARNING if source == "sample" else logging.INFO)
 
     def _read(self, key: Key, frame: Timeframe, base: Index, chunks: int) -> Candles:
         began = time.perf_counter()
@@ -281,7 +282,8 @@ class CandleStore:
         candles = to_candles(rows, key.symbol, frame.text, source=key.source, price=index.price, spread=index.spread)
         made = "" if index.timeframe == frame.text else f" from {index.timeframe}"
         self._tell(f"{key}: {len(candles):,} candles read{made} in {(time.perf_counter() - began) * 1e3:.0f} ms")
-        self._tell_short_end(candles, index)
+        for text in on_reading(candles, index):
+            self._tell(text)
         if len(candles):
             self.cache.put(key, candles, index.stamp)
         return candles
@@ -292,21 +294,6 @@ class CandleStore:
             raise no_symbol(self.folder, key.symbol, key.source)
         return found
 
-    def _tell_miss(self, key: Key) -> None:
-        if key[:3] in self._loaded:
-            text = f"{key} is not (or no longer) in the cache; reading the store"
-            self.log.append(text)
-            LOGGER.warning(text)
-
-    def _tell_short_end(self, candles: Candles, index: Index) -> None:
-        if index.timeframe == candles.timeframe or not len(candles):
-            return
-        missing = int(candles.close_time[-1]) - (index.last + timeframe(index.timeframe).ns)
-        if missing > 0 and candles.time[-1] <= index.last:
-            self._tell(
-                f"{candles.symbol} {candles.timeframe}: the store ends {missing / 6e10:.0f} min before the last candle does"
-            )
-
-    def _tell(self, text: str) -> None:
+    def _tell(self, text: str, level: int = logging.INFO) -> None:
         self.log.append(text)
-        LOGGER.info(text)
+        LOGGER.log(level, text)

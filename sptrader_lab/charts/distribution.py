@@ -11,7 +11,7 @@ from bokeh.models.annotations import Span
 from bokeh.plotting import figure
 from numpy.typing import NDArray
 
-from sptrader_lab.charts.frame import Canvas, hover, money_axis, new_figure
+from sptrader_lab.charts.frame import Canvas, hover, new_figure, number_axis
 from sptrader_lab.charts.numbers import plain, signed
 from sptrader_lab.charts.palette import Palette, palette
 
@@ -34,7 +34,7 @@ def trade_distribution(result: Result, *, theme: str = "auto") -> figure:
     canvas = new_figure(colours, height=230, title=title, toolbar_location=None, y_axis_label="trades")
     canvas.y_range.start = 0
     canvas.yaxis.ticker = AdaptiveTicker(min_interval=1)
-    canvas.xaxis.formatter = money_axis()
+    canvas.xaxis.formatter = number_axis()
     canvas.xgrid.grid_line_color = None
     _add_bars(canvas, pnl, colours)
     fig: figure = canvas

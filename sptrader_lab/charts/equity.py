@@ -7,23 +7,27 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from bokeh.core.properties import field
 from bokeh.layouts import column
-from bokeh.models import ColumnDataSource, DataRange1d, LayoutDOM, LinearColorMapper, Range1d
+from bokeh.models import ColumnDataSource, CustomJS, DataRange1d, LayoutDOM, LinearColorMapper, Range1d
 from bokeh.models.annotations import Label, Span
 from numpy.typing import NDArray
 
 from sptrader_lab.charts.axis import BarAxis, Drawing, Places, ends
 from sptrader_lab.charts.buckets import Bars, outline
-from sptrader_lab.charts.frame import FONT, add_tools, cross_line, hover, money_axis, new_figure, percent_axis
+from sptrader_lab.charts.frame import FONT, add_tools, cross_line, hover, new_figure, number_axis, percent_axis
 from sptrader_lab.charts.marks import MOST_TRADES
-from sptrader_lab.charts.numbers import instants, percent, plain, signed
+from sptrader_lab.charts.numbers import instant, instants, percent, plain, signed
 from sptrader_lab.charts.palette import Palette, palette
+from sptrader_lab.charts.scripts import script
 from sptrader_lab.types.reasons import REASONS
 
 if TYPE_CHECKING:
     from sptrader_lab.results.result import Result
 
 MOST_POINTS: Final = 4000
+#: Closed trades are marked on the equity line while at most this many are in view.
+MOST_EXITS: Final = 60
 _MS: Final = 1e6
+_FLAT: Final = 0.02  # twice the reach of a drawdown axis on which nothing ever fell
 
 
 class Account(NamedTuple):
@@ -67,7 +71,7 @@ def equity_drawing(result: Result, *, gaps: bool = False, theme: str = "auto") -
     axis = BarAxis(time, length, gaps)
     view = axis.view(0, len(time))
     place = axis.place(np.arange(len(time), dtype=np.intp))
-    pane = EquityPane(result, place, colours, Frame(axis, view, cross_line(colours)))
+    pane = EquityPane(result, place, Frame(axis, view, cross_line(colours), colours))
 
     def draw(start_bar: int, stop_bar: int) -> None:
         if stop_bar > start_bar:
@@ -78,11 +82,18 @@ def equity_drawing(result: Result, *, gaps: bool = False, theme: str = "auto") -
 
 
 class Frame(NamedTuple):
-    """What figures above each other share: the axis of bars, the x-range and the cross line."""
+    """What figures above each other share: the axis of bars, the x-range, the cross line and the look.
+
+    `ticks` are the rows that say where the axis has its labels; None: the equity's own. `part` holds the first and the
+    last place of a chart of only a stretch of the run.
+    """
 
     axis: BarAxis
     view: Range1d
     cross: Span
+    colours: Palette
+    ticks: ColumnDataSource | None = None
+    part: tuple[float, float] | None = None
 
 
 class EquityPane:
@@ -91,8 +102,8 @@ class EquityPane:
     `place` says where the run's steps lie on the x-axis, ascending, one value per step.
     """
 
-    def __init__(self, result: Result, place: Places, colours: Palette, frame: Frame) -> None:
-        outcome = result.outcome
+    def __init__(self, result: Result, place: Places, frame: Frame) -> None:
+        outcome, colours = result.outcome, frame.colours
         self.about = Account(
             outcome.time,
             outcome.equity,
@@ -106,12 +117,13 @@ class EquityPane:
         self.colours = colours
         self.draw(*ends(frame.view))
         options: dict[str, Any] = {"view": frame.view, "window_axis": "x"}
-        self.equity = new_figure(colours, height=210, title=_title(result), toolbar_location="above", **options)
+        title = _title(self.about, len(result.outcome.trades), frame.part)
+        self.equity = new_figure(colours, height=210, title=title, toolbar_location="above", **options)
         self.drawdown = new_figure(colours, height=130, y_axis_label="drawdown", toolbar_location=None, **options)
-        self._add_equity(result)
+        self._add_equity(_closed_trades(result, self.about), frame.view)
         self._add_drawdown()
         for fig in (self.equity, self.drawdown):
-            frame.axis.label(fig, self.rows)
+            frame.axis.label(fig, frame.ticks or self.rows)
             add_tools(fig, colours, cross=frame.cross)
         self.equity.xaxis.visible = False
 
@@ -132,7 +144,7 @@ class EquityPane:
             "drawdown": -about.drawdown[kept],
         }
 
-    def _add_equity(self, result: Result) -> None:
+    def _add_equity(self, trades: dict[str, Any], view: Range1d) -> None:
         fig, colours = self.equity, self.colours
         shade: dict[str, Any] = {"source": self.rows, "fill_alpha": 0.14}
         fig.varea("x", "capital", "above", fill_color=colours.profit, **shade)
@@ -147,8 +159,8 @@ class EquityPane:
         )
         fig.add_layout(start)
         fig.y_range = DataRange1d(renderers=[line], range_padding=0.12)
-        fig.yaxis.formatter = money_axis()
-        closed = self._add_trades(result)
+        fig.yaxis.formatter = number_axis()
+        closed = self._add_trades(trades, view)
         facts = [
             ("time", "@closed{%F %H:%M}"),
             (f"equity ({self.about.currency})", "@equity{0,0.00}"),
@@ -165,25 +177,31 @@ class EquityPane:
             ),
         )
 
-    def _add_trades(self, result: Result) -> Any:
-        data = _closed_trades(result, self.about)
+    def _add_trades(self, trades: dict[str, Any], view: Range1d) -> Any:
+        source: ColumnDataSource = ColumnDataSource(trades)
         colour = field("won", LinearColorMapper(palette=[self.colours.loss, self.colours.profit], low=0, high=1))
-        return self.equity.scatter(
+        marks = self.equity.scatter(
             "x",
             "y",
             marker="shape",
-            size=4 if len(data["x"]) > 150 else 7,
+            size=8,
             fill_color=colour,
             line_color=self.colours.paper,
             line_width=0.6,
-            source=ColumnDataSource(data),
+            source=source,
         )
+        start, end = ends(view)
+        marks.visible = sum(start <= place <= end for place in trades["x"]) <= MOST_EXITS
+        few = CustomJS(args={"source": source, "marks": marks, "view": view, "most": MOST_EXITS}, code=script("few"))
+        view.js_on_change("start", few)
+        view.js_on_change("end", few)
+        return marks
 
     def _add_drawdown(self) -> None:
         fig, colours = self.drawdown, self.colours
         fig.varea("x", 0, "drawdown", fill_color=colours.loss, fill_alpha=0.18, source=self.rows)
         line = fig.line("x", "drawdown", line_color=colours.loss, line_width=1.3, source=self.rows)
-        fig.y_range = DataRange1d(renderers=[line], range_padding=0.15, end=0.0)
+        fig.y_range = DataRange1d(renderers=[line], range_padding=0.15, end=0.0, default_span=_FLAT)
         fig.yaxis.formatter = percent_axis()
         fig.yaxis.ticker.desired_num_ticks = 4
         if not len(self.about.drawdown) or self.about.drawdown.max() <= 0:
@@ -233,17 +251,16 @@ def _closed_trades(result: Result, about: Account) -> dict[str, Any]:
     }
 
 
-def _title(result: Result) -> str:
-    equity = result.outcome.equity
-    if not len(equity):
+def _title(about: Account, trades: int, part: tuple[float, float] | None) -> str:
+    """Say what equity came to, over the whole run or over the steps between two places."""
+    low, high = (0, len(about.place)) if part is None else np.searchsorted(about.place, [part[0], part[1] + 0.5])
+    if high <= low:
         return "Equity   \N{MIDDLE DOT}   no steps"
-    change = percent(float(equity[-1]) / result.capital - 1, sign=True)
-    parts = [
-        f"Equity   {plain(result.capital)} \N{RIGHTWARDS ARROW} {plain(float(equity[-1]))} {result.currency} ({change})"
-    ]
-    count = len(result.outcome.trades)
-    if not count:
+    before, last = float(about.equity[low - 1]) if low else about.capital, float(about.equity[high - 1])
+    when = "" if part is None else f", {instant(about.time[low])[:10]} .. {instant(about.time[high - 1] - 1)[:10]}"
+    parts = [f"Equity{when}   {plain(last)} {about.currency} ({percent(last / before - 1, sign=True)})"]
+    if not trades:
         parts.append("no trades")
-    elif count > MOST_TRADES:
-        parts.append(f"{MOST_TRADES:,} of {count:,} trades marked, the largest gains and losses")
+    elif trades > MOST_TRADES:
+        parts.append(f"at most {MOST_TRADES:,} of {trades:,} trades marked, the largest gains and losses")
     return "   \N{MIDDLE DOT}   ".join(parts)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from bokeh.models import (
     CrosshairTool,
+    CustomJS,
     CustomJSTickFormatter,
     HoverTool,
     NumeralTickFormatter,
@@ -16,10 +18,11 @@ from bokeh.models import (
     TickFormatter,
     WheelZoomTool,
 )
-from bokeh.models.annotations import Span
+from bokeh.models.annotations import Label, Span
 from bokeh.plotting import figure
 
 from sptrader_lab.charts.palette import Palette
+from sptrader_lab.charts.scripts import script
 
 #: A Bokeh figure being drawn on. Bokeh's stubs describe what a property holds (a `Title`, a `Value`), not what may be
 #: assigned to it (a text, a colour), so nearly every line of styling would be an error to them.
@@ -82,6 +85,15 @@ def add_tools(fig: Canvas, colours: Palette, *, cross: Span | None = None, wheel
     if cross is not None:
         level = Span(dimension="width", line_color=colours.muted, line_dash="dotted", line_width=1)
         fig.add_tools(CrosshairTool(overlay=(cross, level)))
+        forget(fig.x_range, spans=[cross, level])
+        forget(fig.y_range, spans=[level])
+
+
+def forget(range_: Any, *, line: Label | None = None, spans: Sequence[Span] = ()) -> None:
+    """Clear the line of facts and the cross when the range moves: they told of what was under the pointer before."""
+    away = CustomJS(args={"line": line, "spans": list(spans)}, code=script("away"))
+    range_.js_on_change("start", away)
+    range_.js_on_change("end", away)
 
 
 def cross_line(colours: Palette) -> Span:
@@ -135,8 +147,8 @@ def percent_axis() -> TickFormatter:
     return CustomJSTickFormatter(code=code)
 
 
-def money_axis() -> TickFormatter:
-    """Return the format of an axis of money: separators, and cents only where ticks are that close."""
+def number_axis() -> TickFormatter:
+    """Return the format of an axis of plain numbers: separators, and decimals only where ticks are that close."""
     code = """
         const gap = ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) : 1
         const digits = gap >= 1 ? 0 : Math.min(8, Math.ceil(-Math.log10(gap) - 1e-9))

@@ -65,7 +65,12 @@ def result_drawing(
     bars = stretch(about.candles, start, end)
     view, cross = about.axis.view(*bars), cross_line(about.colours)
     price = PricePane(about, view, bars, cross=cross)
-    equity = EquityPane(result, _places(result, about), about.colours, Frame(about.axis, view, cross))
+    part = None
+    if bars != (0, len(about.candles)):
+        first, last = about.axis.place(np.array([bars[0], bars[1] - 1]))
+        part = float(first), float(last)
+    shared = Frame(about.axis, view, cross, about.colours, ticks=price.rows, part=part)
+    equity = EquityPane(result, _places(result, about), shared)
 
     def draw(start_bar: int, stop_bar: int) -> None:
         price.draw(start_bar, stop_bar)

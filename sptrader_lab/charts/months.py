@@ -40,6 +40,7 @@ def monthly_heatmap(result: Result, *, theme: str = "auto") -> figure:
     )
     fig.grid.grid_line_color = None
     fig.outline_line_color = None
+    fig.background_fill_color = None
     values = table.to_numpy(dtype=np.float64)
     every = np.abs(values[:, :12])
     reach = float(np.nanmax(every)) if np.isfinite(every).any() else 0.0
@@ -50,7 +51,7 @@ def monthly_heatmap(result: Result, *, theme: str = "auto") -> figure:
 
 
 def _add_cells(fig: Canvas, source: ColumnDataSource, reach: float, colours: Palette) -> None:
-    shade = LinearColorMapper(palette=colours.diverging, low=-reach, high=reach, nan_color=colours.paper)
+    shade = LinearColorMapper(palette=colours.diverging, low=-reach, high=reach, nan_color="#00000000")
     cells = fig.rect(
         "month", "year", 0.96, 0.9, fill_color=field("value", shade), line_color=None, border_radius=3, source=source
     )

@@ -8,10 +8,11 @@ from typing import Any
 from bokeh.models import DataRange1d
 from bokeh.models.annotations import Legend, LegendItem, Span
 
-from sptrader_lab.charts.frame import Canvas, add_tools, new_figure, style_legend
+from sptrader_lab.charts.frame import Canvas, add_tools, new_figure, number_axis, style_legend
 from sptrader_lab.charts.price import PRICE_PANE, Line, PricePane
 
 _HEIGHT = 130
+_LEGEND = 20
 
 
 def indicator_panes(price: PricePane, cross: Span) -> list[Canvas]:
@@ -24,16 +25,21 @@ def indicator_panes(price: PricePane, cross: Span) -> list[Canvas]:
 
 def _pane(price: PricePane, name: str, lines: list[Line], cross: Span) -> Canvas:
     colours = price.about.colours
+    named = [line.overlay.label for line in lines] != [name]
+    height = _HEIGHT + _LEGEND * named
     fig = new_figure(
-        colours, height=_HEIGHT, view=price.fig.x_range, y_axis_label=name, toolbar_location=None, window_axis="x"
+        colours, height=height, view=price.fig.x_range, y_axis_label=name, toolbar_location=None, window_axis="x"
     )
     drawn: list[Any] = []
     for place, line in enumerate(lines):
         colour = colours.series[place % len(colours.series)]
         drawn.append(fig.line("x", line.column, line_color=colour, line_width=1.4, source=price.rows))
-    items = [LegendItem(label=line.overlay.label, renderers=[glyph]) for line, glyph in zip(lines, drawn, strict=True)]
     fig.y_range = DataRange1d(renderers=drawn, range_padding=0.12)
-    fig.add_layout(Legend(items=items, location="top_left"), "center")
+    fig.yaxis.formatter = number_axis()
+    if named:  # else the axis says it
+        both = zip(lines, drawn, strict=True)
+        items = [LegendItem(label=line.overlay.label, renderers=[glyph]) for line, glyph in both]
+        fig.add_layout(Legend(items=items), "above")
     style_legend(fig, colours)
     price.about.axis.label(fig, price.rows)
     add_tools(fig, colours, cross=cross, wheel=True)

@@ -12,12 +12,13 @@ from bokeh.plotting import figure
 
 from sptrader_lab.charts.axis import BarAxis
 from sptrader_lab.charts.buckets import Window, window
-from sptrader_lab.charts.frame import FONT, add_tools, cross_line, new_figure, price_axis, style_legend
+from sptrader_lab.charts.frame import FONT, add_tools, cross_line, forget, new_figure, price_axis, style_legend
 from sptrader_lab.charts.marks import MOST_TRADES, Marks, in_view, largest, marks, symbol_index
-from sptrader_lab.charts.numbers import PriceText, price_text
+from sptrader_lab.charts.numbers import PriceText, instant, price_text
 from sptrader_lab.charts.palette import Palette, palette
 from sptrader_lab.charts.scripts import script
-from sptrader_lab.charts.trades import add_trades, trade_columns
+from sptrader_lab.charts.trades import add_labels, add_trades, trade_columns
+from sptrader_lab.errors import InputError
 from sptrader_lab.types.candles import Candles
 from sptrader_lab.types.instants import parse_time
 from sptrader_lab.types.signals import Overlay
@@ -78,7 +79,7 @@ def price_chart(
     Raises
     ------
     InputError
-        For an unknown symbol or theme, or a time that is none.
+        For an unknown symbol or theme, a time that is none, or a stretch without candles.
     """
     about = subject(result, symbol, max_candles, gaps=gaps, theme=theme)
     bars = stretch(about.candles, start, end)
@@ -109,9 +110,15 @@ def subject(result: Result, symbol: int | str, max_candles: int, *, gaps: bool, 
 
 
 def stretch(candles: Candles, start: object, end: object) -> tuple[int, int]:
-    """Return the half-open range of bars that open within two times."""
+    """Return the half-open range of bars that open within two times; there must be some, unless the run has none."""
     low = 0 if start is None else int(np.searchsorted(candles.time, parse_time(start)))
     high = len(candles) if end is None else int(np.searchsorted(candles.time, parse_time(end, end=True)))
+    if high <= low and len(candles):
+        asked = " and ".join(
+            f"{name} {value!r}" for name, value in (("start", start), ("end", end)) if value is not None
+        )
+        run = f"{instant(int(candles.time[0]))} .. {instant(int(candles.time[-1]))} UTC"
+        raise InputError(f"no candle of {candles.symbol} {candles.timeframe} lies within {asked}; the run has {run}")
     return low, max(low, high)
 
 
@@ -139,8 +146,9 @@ class PricePane:
         self._add_lines()
         self.fig.yaxis.formatter = price_axis(about.text.digits)
         about.axis.label(self.fig, self.rows)
+        self._add_legend()
         add_tools(self.fig, colours, cross=cross or cross_line(colours), wheel=True)
-        self._add_legend(view)
+        add_labels(self.fig, self.trades, self.rows, colours)
 
     def draw(self, start_bar: int, stop_bar: int) -> None:
         """Fill rows, trades and title for the bars `start_bar`..`stop_bar` (half-open)."""
@@ -156,9 +164,8 @@ class PricePane:
         fig, colours = self.fig, self.about.colours
         colour = field("up", LinearColorMapper(palette=[colours.falling, colours.rising], low=0, high=1))
         wicks = fig.segment("x", "high", "x", "low", color=colour, source=self.rows)
-        bodies = fig.vbar(
-            "x", "width", "open", "close", fill_color=colour, line_color=colour, line_width=1, source=self.rows
-        )
+        # Rectangles, not bars: Bokeh draws bars that lie outside the view along the frame's edges.
+        bodies = fig.rect("x", "middle", "width", "body", fill_color=colour, line_color=colour, source=self.rows)
         self._ranged: list[Any] = [wicks]
         line = Label(
             x=6,
@@ -178,6 +185,8 @@ class PricePane:
         args = {"rows": self.rows, "line": line, "digits": self.about.text.digits, "extra": extra}
         tell = CustomJS(args=args, code=script("readout"))
         fig.add_tools(HoverTool(tooltips=None, renderers=[bodies], mode="vline", callback=tell, visible=False))
+        forget(fig.x_range, line=line)
+        self.rows.js_on_change("data", CustomJS(args={"line": line, "spans": []}, code=script("away")))
 
     def _add_lines(self) -> None:
         colours = self.about.colours
@@ -189,8 +198,9 @@ class PricePane:
             self._ranged.append(line)
             self._lines.append(LegendItem(label=each.overlay.label, renderers=[line]))
 
-    def _add_legend(self, view: Range1d) -> None:
-        items = self._lines + add_trades(self.fig, self.trades, self.about.colours, view, self.about.currency)
+    def _add_legend(self) -> None:
+        about = self.about
+        items = self._lines + add_trades(self.fig, self.trades, about.trades, about.colours, about.currency)
         self.fig.y_range = DataRange1d(renderers=self._ranged, range_padding=0.12, only_visible=False)
         self.fig.add_layout(Legend(items=items), "above")
         style_legend(self.fig, self.about.colours)
@@ -200,6 +210,8 @@ def _columns(about: Subject, shown: Window) -> dict[str, Any]:
     return {
         "x": about.axis.middle(shown),
         "width": np.full(len(shown.first), about.axis.body(shown)),
+        "middle": (shown.open + shown.close) / 2,
+        "body": np.abs(shown.close - shown.open),
         "time": shown.time / _MS,
         "open": shown.open,
         "high": shown.high,

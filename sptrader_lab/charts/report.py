@@ -24,6 +24,7 @@ from sptrader_lab.charts.price import price_chart
 from sptrader_lab.charts.scripts import script, web
 from sptrader_lab.charts.summary import metrics_html, summary_html
 from sptrader_lab.charts.table import COLUMNS, trade_rows
+from sptrader_lab.errors import InputError
 from sptrader_lab.results import document
 
 if TYPE_CHECKING:
@@ -52,11 +53,22 @@ def write_report(result: Result, path: str | Path, *, gaps: bool = False, theme:
     -------
     Path
         The file that was written.
+
+    Raises
+    ------
+    InputError
+        When `path` is a folder, or lies in one that can't be made or written to.
     """
-    text = report_html(result, gaps=gaps, theme=theme)
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+    if target.is_dir():
+        raise InputError(f"{target} is a folder; a report is one file, such as {target / 'report.html'}")
+    text = report_html(result, gaps=gaps, theme=theme)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+    except OSError as error:
+        why = f"the folder {target.parent} can't be written to ({error.strerror})"
+        raise InputError(f"the report {target} can't be written: {why}; give a path in a folder of your own") from error
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)

@@ -48,8 +48,9 @@ def metric_rows(result: Result) -> list[tuple[str, str, str]]:
 
 
 def label(name: str) -> str:
-    """Return a metric's name as a person writes it."""
-    return _SPELLED.get(name, name.replace("_", " ").capitalize().replace("sharpe", "Sharpe"))
+    """Return a metric's name as a person writes it; a duration's unit stands behind its value."""
+    words = name.removesuffix("_days" if METRICS[name].unit == "days" else "").replace("_", " ")
+    return _SPELLED.get(name, words.capitalize().replace("sharpe", "Sharpe"))
 
 
 def value(name: str, number: float) -> str:

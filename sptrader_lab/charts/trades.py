@@ -6,10 +6,10 @@ from typing import Any, Final
 
 import numpy as np
 from bokeh.core.properties import field, value
-from bokeh.models import CDSView, ColumnDataSource, CustomJS, GroupFilter, LinearColorMapper, Range1d
+from bokeh.models import CDSView, ColumnDataSource, CustomJS, GroupFilter, LinearColorMapper
 from bokeh.models.annotations import LegendItem
 
-from sptrader_lab.charts.axis import BarAxis, ends
+from sptrader_lab.charts.axis import BarAxis
 from sptrader_lab.charts.buckets import Bars, Window
 from sptrader_lab.charts.frame import FONT, Canvas, hover
 from sptrader_lab.charts.marks import Marks
@@ -50,8 +50,6 @@ def trade_columns(trades: Marks, which: Bars, axis: BarAxis, window: Window, tex
         "stop": levels[0],
         "target": levels[1],
         "won": (chosen.pnl > 0).astype(np.float64),
-        "lift": np.where(chosen.pnl > 0, -11.0, 11.0),
-        "baseline": ["bottom" if pnl > 0 else "top" for pnl in chosen.pnl],
         "side": [_SIDES[int(side)] for side in chosen.side],
         "pixels": np.full(len(which), size),
         "cross": np.full(len(which), 0.4 * size),
@@ -91,9 +89,9 @@ def _facts(chosen: Marks, text: PriceText) -> dict[str, list[str]]:
 
 
 def add_trades(
-    fig: Canvas, source: ColumnDataSource, colours: Palette, view: Range1d, currency: str
+    fig: Canvas, source: ColumnDataSource, trades: Marks, colours: Palette, currency: str
 ) -> list[LegendItem]:
-    """Draw the trades of `source` on `fig`; return what the legend says about them."""
+    """Draw what `source` holds of `trades` on `fig`; return what the legend says about them, whatever is in view."""
     outcome = _by_outcome(colours)
     everyone: dict[str, Any] = {"source": source}
     levels = [
@@ -121,18 +119,20 @@ def add_trades(
         view=doubtful,
         **everyone,
     )
-    _add_labels(fig, source, outcome, colours, view)
     fig.add_tools(_trade_hover([*arrows.values(), crosses], currency))
-    keys = {
-        "long entry": (_key(fig, "triangle", colours.profit), [arrows["long"]]),
-        "short entry": (_key(fig, "inverted_triangle", colours.loss), [arrows["short"]]),
-        "exit": (_key(fig, "x", colours.ink), [crosses]),
-        "stop": (levels[0], []),
-        "target": (levels[1], []),
-    }
-    if "yes" in source.data["ambiguous"]:
-        keys["ambiguous"] = (_key(fig, "circle", colours.warning), [rings])
-    return [LegendItem(label=label, renderers=[first, *rest]) for label, (first, rest) in keys.items()]
+    keys = (
+        ("long entry", (trades.side > 0).any(), "triangle", colours.profit, arrows["long"]),
+        ("short entry", (trades.side < 0).any(), "inverted_triangle", colours.loss, arrows["short"]),
+        ("exit", trades.closed.any(), "x", colours.ink, crosses),
+        ("stop", np.isfinite(trades.stop).any(), "dash", colours.stop, levels[0]),
+        ("target", np.isfinite(trades.target).any(), "dash", colours.target, levels[1]),
+        ("ambiguous", trades.ambiguous.any(), "circle", colours.warning, rings),
+    )
+    return [
+        LegendItem(label=label, renderers=[_key(fig, shape, colour), drawn])
+        for label, there, shape, colour, drawn in keys
+        if there
+    ]
 
 
 def _by_outcome(colours: Palette) -> Any:
@@ -155,7 +155,9 @@ def _arrows(fig: Canvas, source: ColumnDataSource, side: str, colour: str) -> An
 
 
 def _key(fig: Canvas, marker: str, colour: str) -> Any:
-    """Return a mark outside of everything, whose shape the legend borrows (it can't draw the arrows)."""
+    """Return a mark outside of everything, whose shape the legend borrows: it can't draw arrows, nor what has no rows."""
+    if marker == "dash":
+        return fig.line([np.nan], [np.nan], line_color=colour, line_dash=[5, 3], line_width=1.4)
     hollow = marker in {"x", "circle"}
     fill = None if hollow else colour
     return fig.scatter(
@@ -163,33 +165,30 @@ def _key(fig: Canvas, marker: str, colour: str) -> Any:
     )
 
 
-def _add_labels(fig: Canvas, source: ColumnDataSource, outcome: Any, colours: Palette, view: Range1d) -> None:
-    labels = fig.text(
-        "exit",
-        "exit_price",
-        text="label",
-        y_offset="lift",
-        text_baseline="baseline",
+def add_labels(fig: Canvas, trades: ColumnDataSource, rows: ColumnDataSource, colours: Palette) -> None:
+    """Write profits beside the exits of `trades`; the page finds the places, anew whenever something moves."""
+    labels: ColumnDataSource = ColumnDataSource({name: [] for name in ("x", "y", "text", "won")})
+    fig.text(
+        "x",
+        "y",
+        text="text",
+        text_baseline="middle",
         text_align="center",
-        text_color=outcome,
+        text_color=_by_outcome(colours),
         text_font=value(FONT),
         text_font_size="11px",
         text_font_style="bold",
-        background_fill_color=colours.paper,
-        background_fill_alpha=0.75,
-        padding=2,
-        border_radius=3,
-        source=source,
+        source=labels,
     )
-    start, end = ends(view)
-    exits: Any = source.data["exit"]
-    seen = sum(start <= place <= end for place in exits)
-    labels.visible = seen <= MOST_LABELS
-    args = {"trades": source, "labels": labels, "view": view, "most": MOST_LABELS}
-    follow = CustomJS(args=args, code=script("profits"))
-    view.js_on_change("start", follow)
-    view.js_on_change("end", follow)
-    source.js_on_change("data", follow)
+    args = {"trades": trades, "rows": rows, "labels": labels, "view": fig.x_range, "fig": fig, "most": MOST_LABELS}
+    place = CustomJS(args=args, code=script("place"))
+    for span in (fig.x_range, fig.y_range):
+        span.js_on_change("start", place)
+        span.js_on_change("end", place)
+    for side in ("inner_width", "inner_height"):
+        fig.js_on_change(side, place)
+    trades.js_on_change("data", place)
+    rows.js_on_change("data", place)
 
 
 def _trade_hover(renderers: list[Any], currency: str) -> Any:

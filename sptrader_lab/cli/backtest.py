@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sptrader_lab.cli.common import data_option, emit, json_option
 from sptrader_lab.errors import InputError
 
 if TYPE_CHECKING:
     from sptrader_lab.candles.store import CandleStore
+    from sptrader_lab.results.result import Result
     from sptrader_lab.strategy.strategy import Strategy
     from sptrader_lab.types.candles import Candles
+
+#: Where candles could begin at the earliest, ns UTC: the year 1700.
+_EARLIEST: Final = -8_520_336_000 * 10**9
 
 
 def add(subparsers: Any) -> None:
@@ -26,7 +30,7 @@ def add(subparsers: Any) -> None:
         "--from",
         dest="start",
         metavar="DATE",
-        help="first instant, UTC; without --from and --to the strategy's dates hold",
+        help="first instant measured, UTC; earlier candles warm the indicators up. Without --from and --to the strategy's dates hold",
     )
     parser.add_argument("--to", dest="end", metavar="DATE", help="end, a bare date is included whole")
     parser.add_argument(
@@ -51,15 +55,19 @@ def add(subparsers: Any) -> None:
 
 def _backtest(args: argparse.Namespace) -> int:
     import sptrader_lab as lab
+    from sptrader_lab.strategy.plan import make_plan
 
-    strategy = lab.load_strategy(args.strategy)
-    parameters = dict(_assignment(text) for text in args.param)
+    strategy = lab.load_strategy(args.strategy).with_parameters(_assignments(args.param))
+    library = strategy.origin.library
+    warm_up = make_plan(strategy, library).warm_up if library is not None else 0
     store = lab.CandleStore(args.data)
+    start, end = _range(strategy, args)
+    timeframe = args.timeframe or strategy.backtest.data_frequency or "1h"
     result = lab.backtest(
         strategy,
-        [_candles(store, symbol, strategy, args) for symbol in _symbols(store, args.symbol)],
-        parameters=parameters,
+        [_candles(store, symbol, timeframe, start, end, warm_up) for symbol in _symbols(store, args.symbol)],
         capital=args.capital,
+        start=start,
         lookahead=args.lookahead,
         on_component_error=args.on_component_error,
     )
@@ -70,7 +78,13 @@ def _backtest(args: argparse.Namespace) -> int:
         written.append(f"CSV files in {result.to_csv(args.csv)}")
     if args.save:
         written.append(f"run {result.save(Path(args.data) / 'runs')[:12]} saved")
-    emit(args, {**result.to_dict(), "written": written}, lambda: "\n".join([result.describe(), *written]))
+    measured = _measured(result, start)
+    lines = [*([_period(measured)] if measured else []), *written]
+    emit(
+        args,
+        {**result.to_dict(), "measured": measured, "written": written},
+        lambda: "\n".join([result.describe(), *lines]),
+    )
     return 0
 
 
@@ -101,13 +115,66 @@ def _symbols(store: CandleStore, asked: list[str] | None) -> list[str]:
     raise InputError(f"say which candles: --symbol NAME (in the store: {known})")
 
 
-def _candles(store: CandleStore, symbol: str, strategy: Strategy, args: argparse.Namespace) -> Candles:
-    """Return the candles that options choose, or the strategy's `backtest` section where they don't."""
-    own = strategy.backtest
-    timeframe = args.timeframe or own.data_frequency or "1h"
-    chosen = args.start is not None or args.end is not None
-    start, end = (args.start, args.end) if chosen else (own.start_date, own.end_date)
-    return store.candles(symbol, timeframe, start=start, end=end)
+def _range(strategy: Strategy, args: argparse.Namespace) -> tuple[str | None, str | None]:
+    """Return start and end as options give them, or the strategy's `backtest` section where there are none."""
+    if args.start is not None or args.end is not None:
+        return args.start, args.end
+    return strategy.backtest.start_date, strategy.backtest.end_date
+
+
+def _candles(
+    store: CandleStore, symbol: str, timeframe: str, start: str | None, end: str | None, warm_up: int
+) -> Candles:
+    """Return the candles to measure, after up to `warm_up` earlier ones where the store has them."""
+    from sptrader_lab.errors import MissingCandles
+    from sptrader_lab.types.instants import parse_time
+
+    measured = store.candles(symbol, timeframe, start=start, end=end)
+    if start is None:
+        return measured
+    first = parse_time(start)
+    # Nights and weekends have none: of a share's hours 32 in 168 are traded.
+    earliest = max(first - 6 * (warm_up + 1) * measured.period.ns, _EARLIEST)
+    try:
+        before = store.candles(symbol, timeframe, start=earliest, end=first)
+    except MissingCandles:
+        return measured
+    return store.candles(symbol, timeframe, start=int(before.time[-warm_up:][0]), end=end)
+
+
+def _measured(result: Result, start: str | None) -> dict[str, Any] | None:
+    """Return from when to when a run that was given a start is measured, and how many candles stand before."""
+    from sptrader_lab.types.instants import parse_time
+
+    if start is None:
+        return None
+    first, bars = parse_time(start), [int((one.time < parse_time(start)).sum()) for one in result.candles]
+    opens = [int(one.time[bar]) for one, bar in zip(result.candles, bars, strict=True)]
+    ends = [int(one.close_time[-1]) for one in result.candles]
+    return {"from": _instant(max(first, min(opens))), "to": _instant(max(ends)), "warm_up_candles": max(bars)}
+
+
+def _period(measured: dict[str, Any]) -> str:
+    earlier = measured["warm_up_candles"]
+    told = f", after {earlier:,} earlier candle{'s' * (earlier != 1)} for the indicators" if earlier else ""
+    return f"measured from {measured['from']} to {measured['to']} UTC{told}"
+
+
+def _instant(nanoseconds: int) -> str:
+    import numpy as np
+
+    return str(np.datetime64(nanoseconds, "ns"))[:16].replace("T", " ")
+
+
+def _assignments(texts: list[str]) -> dict[str, object]:
+    """Read every NAME=VALUE; one name may stand once."""
+    found: dict[str, object] = {}
+    for text in texts:
+        name, value = _assignment(text)
+        if name in found:
+            raise InputError(f"--param {name} stands twice: {found[name]!r} and {value!r}; give it once")
+        found[name] = value
+    return found
 
 
 def _assignment(text: str) -> tuple[str, object]:

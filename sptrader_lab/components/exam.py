@@ -12,7 +12,7 @@ from sptrader_lab.components.library import Library
 from sptrader_lab.components.run import candle_columns, run
 from sptrader_lab.components.spec import Spec
 from sptrader_lab.components.words import Column
-from sptrader_lab.errors import ComponentError, ComponentFailed, LookaheadError
+from sptrader_lab.errors import ComponentError, ComponentFailed
 from sptrader_lab.types.calendar import DAY, HOUR
 from sptrader_lab.types.candles import Candles
 
@@ -59,21 +59,6 @@ class Exam:
     def __str__(self) -> str:
         head = f"{self.name}: {'passed' if self.passed else 'FAILED'} on {self.bars:,} candles"
         return "\n  ".join([head, *map(str, self.findings)])
-
-    def require(self) -> None:
-        """Do nothing when the exam is passed.
-
-        Raises
-        ------
-        LookaheadError
-            When values moved as later bars were taken away.
-        ComponentError
-            When another question failed.
-        """
-        failed = [finding for finding in self.findings if not finding.passed]
-        if failed:
-            kind = LookaheadError if any(finding.question == NO_LOOKAHEAD for finding in failed) else ComponentError
-            raise kind(str(self))
 
 
 NO_LOOKAHEAD: Final = "no value moves when later bars are taken away"

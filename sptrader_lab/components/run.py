@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -138,8 +139,9 @@ def _converted(spec: Spec, name: str, column: Any, bars: int) -> NDArray[np.floa
 
 
 def _misbehaved(spec: Spec, what: str) -> ComponentFailed:
-    line = getattr(getattr(spec.function, "__code__", None), "co_firstlineno", 0)
-    place = f'  File "{spec.path}", line {line}' if line and spec.path != "talib" else f"  {spec.path}"
+    code = getattr(inspect.unwrap(spec.function), "__code__", None)  # behind decorators stands what the file says
+    line = code.co_firstlineno if code is not None and code.co_filename == spec.path else 0
+    place = f'  File "{spec.path}", line {line}' if line else f"  {spec.path}"
     return ComponentFailed(f"component {spec.name}: {what}", place)
 
 

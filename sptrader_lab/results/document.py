@@ -14,6 +14,7 @@ import pandas as pd
 
 from sptrader_lab.results.metrics import METRICS, Number
 from sptrader_lab.types.calendar import SECOND
+from sptrader_lab.types.reasons import PLAIN, REASONS
 
 if TYPE_CHECKING:
     from sptrader_lab.results.result import Result
@@ -33,6 +34,8 @@ HEADLINES: Final = (
     "expectancy",
     "total_costs",
 )
+
+_EXPLAINED: Final = {word: PLAIN.get(code, "") for code, word in enumerate(REASONS)}
 
 
 def plain(value: Any) -> Any:
@@ -62,6 +65,15 @@ def number(name: str, value: Number) -> str:
     return f"{value:,.2f}" if unit in {"money", "ratio"} else f"{value:,.1f} {unit}"
 
 
+def headline(name: str, metrics: Mapping[str, Number]) -> str:
+    """Return a metric as the summary shows it: the costs with their parts, of which a trade's `costs` hold but one."""
+    text = number(name, metrics[name])
+    if name != "total_costs":
+        return text
+    parts = (f"{part} {number(f'total_{part}', metrics[f'total_{part}'])}" for part in ("commission", "slippage"))
+    return f"{text} ({' + '.join(parts)})"
+
+
 def rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a frame's rows as JSON-able dicts, times in ISO-8601."""
     texts = {name: _plain_column(table[name]) for name in table.columns}
@@ -84,20 +96,21 @@ def describe(result: Result) -> str:
     lines = [title(result), ""]
     money = f"{number('start_capital', metrics['start_capital'])} -> {number('end_capital', metrics['end_capital'])}"
     lines += [f"  {'capital':{width}}  {money} {result.currency}"]
-    lines += [f"  {name:{width}}  {number(name, metrics[name])}" for name in HEADLINES]
+    lines += [f"  {name:{width}}  {headline(name, metrics)}" for name in HEADLINES]
     lines += ["", *notes(result)]
     lines += [f"run {result.run_id[:12]}, digest {result.digest[:12]}"]
     return "\n".join(lines)
 
 
 def title(result: Result) -> str:
-    """Return what ran on what, from when to when."""
+    """Return what ran on what, from the opening of the first candle to that of the last."""
     what = ", ".join(dict.fromkeys(f"{one.symbol} {one.timeframe} ({one.source})" for one in result.candles))
     head = f"{', '.join(dict.fromkeys(result.strategies))} on {what}"
     if not len(result.outcome.time):
         return f"{head}, no steps"
-    first, last = result.outcome.time[[0, -1]].view("datetime64[ns]").astype("datetime64[m]")
-    return f"{head}, {len(result.outcome.time):,} steps, {first} .. {last} UTC"
+    first, last = np.array(result.span).view("datetime64[ns]").astype("datetime64[m]")
+    counted = "candles" if len(result.candles) == 1 else "steps"
+    return f"{head}, {len(result.outcome.time):,} {counted}, {first} .. {last} UTC"
 
 
 def notes(result: Result) -> list[str]:
@@ -109,8 +122,8 @@ def notes(result: Result) -> list[str]:
     elif result.ambiguous_trades:
         found.append(f"ambiguous trades: {result.ambiguous_trades}, `profit_band` says what they could change")
     if result.refusal_counts:
-        counts = ", ".join(f"{reason} {count}" for reason, count in result.refusal_counts.items())
-        found.append(f"refused entries: {counts}")
+        counts = (f"{reason} {count:,} ({_EXPLAINED[reason]})" for reason, count in result.refusal_counts.items())
+        found.append(f"refused entries: {', '.join(counts)}")
     if len(result.outcome.positions):
         found.append(f"positions open at the end: {len(result.outcome.positions)}, marked at the last close")
     if result.lookahead:
@@ -121,9 +134,22 @@ def notes(result: Result) -> list[str]:
 def to_html(result: Result) -> str:
     """Return the headline metrics as a small table, for a cell without a chart."""
     names = ("end_capital", *HEADLINES)
-    cells = [f"<tr><th>{name}</th><td>{number(name, result.metrics[name])}</td></tr>" for name in names]
+    cells = [f"<tr><th>{name}</th><td>{headline(name, result.metrics)}</td></tr>" for name in names]
     remarks = "".join(f"<div>{html.escape(text)}</div>" for text in notes(result))
     return f"<b>{html.escape(title(result))}</b><table>{''.join(cells)}</table>{remarks}"
+
+
+def portfolio(result: Result) -> dict[str, Any]:
+    """Return the account at the end; see `Result.final_portfolio`."""
+    equity = [result.capital, *result.daily_equity.iloc[-2:].tolist()]
+    return {
+        "cash": float(result.outcome.account["cash"][0]),
+        "total_value": result.end_capital,
+        "positions": rows(result.positions),
+        "daily_pnl": equity[-1] - equity[-2] if len(equity) > 1 else 0.0,
+        "total_pnl": result.total_pnl,
+        "max_drawdown": result.max_drawdown,
+    }
 
 
 def to_dict(result: Result) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sptrader_lab.errors import unknown
 from sptrader_lab.results import ratios
 from sptrader_lab.types import records
 from sptrader_lab.types.calendar import HOUR, DayEnd, day_ends
@@ -42,7 +43,10 @@ METRICS: Final[Mapping[str, Metric]] = {
     "probabilistic_sharpe_ratio": Metric("fraction", "probability that the true Sharpe ratio is above 0"),
     "max_drawdown": Metric("fraction", "deepest fall from the high-water mark, of every bar"),
     "max_drawdown_daily": Metric("fraction", "deepest fall from the high-water mark, of day ends"),
-    "max_drawdown_duration_days": Metric("days", "longest time under the high-water mark, of day ends"),
+    "max_drawdown_duration_days": Metric(
+        "days",
+        "longest stay under the high-water mark, of day ends, in days of the calendar; not that of the deepest fall",
+    ),
     "value_at_risk_95": Metric("fraction", "loss that one day in twenty exceeds (historical)"),
     "tail_ratio": Metric("ratio", "95th percentile of the daily returns over the 5th, without signs"),
     "skew": Metric("ratio", "skewness of the daily returns (biased)"),
@@ -69,13 +73,22 @@ METRICS: Final[Mapping[str, Metric]] = {
     "ambiguous_trades": Metric("count", "trades whose outcome depends on what came first inside a bar (S7)"),
     "total_commission": Metric("money", "commissions of all fills"),
     "total_slippage": Metric("money", "slippage of all fills, already inside their prices"),
-    "total_costs": Metric("money", "total_commission + total_slippage"),
+    "total_costs": Metric(
+        "money", "total_commission + total_slippage; the `costs` of a trade are its commission alone"
+    ),
     "signals_generated": Metric("count", "signal events of every component"),
     "order_decisions": Metric("count", "orders decided: entries, exits, protective levels that were reached"),
     "executed_orders": Metric("count", "orders that filled"),
     "refused_entries": Metric("count", "entries wanted and not made, each with a reason"),
     "open_positions": Metric("count", "positions open at the end, marked at the last close"),
 }
+
+
+class Metrics(dict[str, Number]):
+    """Every metric by name; asking for an unknown one names the nearest."""
+
+    def __missing__(self, name: object) -> Number:
+        raise KeyError(unknown("metric", str(name), self))
 
 
 class Facts(NamedTuple):
@@ -131,7 +144,7 @@ def day_marks(time: NDArray[np.int64], day_end: DayEnd) -> DayMarks:
     return DayMarks(step[has_steps], ends[has_steps])
 
 
-def compute_metrics(outcome: Outcome, facts: Facts) -> dict[str, Number]:
+def compute_metrics(outcome: Outcome, facts: Facts) -> Metrics:
     """Return every metric of `METRICS`, in that order: counts as int, all else as float, undefined as NaN."""
     marks = day_marks(outcome.time, facts.day_end)
     equity = outcome.equity[marks.step]
@@ -143,7 +156,7 @@ def compute_metrics(outcome: Outcome, facts: Facts) -> dict[str, Number]:
         **_counts(outcome, facts),
     }
     found["calmar_ratio"] = ratios.quotient(found["cagr"], found["max_drawdown_daily"])
-    return {name: found[name] for name in METRICS}
+    return Metrics((name, found[name]) for name in METRICS)
 
 
 def _growth(outcome: Outcome, equity: NDArray[np.float64], facts: Facts) -> dict[str, Number]:

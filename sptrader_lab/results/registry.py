@@ -37,9 +37,13 @@ def find_run(run_id: str, folder: str | Path = "data/runs") -> Path:
 
     Raises
     ------
+    InputError
+        When it is no text, such as a result in place of its id.
     RunError
         When no id or more than one begins so.
     """
+    if not isinstance(run_id, str) or not run_id:
+        raise InputError(f"{run_id!r} is no run id; give text such as result.run_id[:12] of a saved run")
     ids = run_ids(folder)
     matches = [one for one in ids if one.startswith(run_id)]
     if not matches:
@@ -64,7 +68,7 @@ def query(sql: str, folder: str | Path = "data/runs") -> pd.DataFrame:
     ----------
     sql : str
         May name the tables runs, orders, fills, trades, refusals, positions and equity. `manifest ->> '$.key'` looks
-        into a run's inputs.
+        into a run's inputs, such as `'$.strategy.parameters.ma_fast_period'`.
 
     Raises
     ------

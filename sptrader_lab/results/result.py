@@ -10,33 +10,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from sptrader_lab.errors import RunError
+from sptrader_lab.errors import RunError, nearest
 from sptrader_lab.results import document, faces, frames, ratios
-from sptrader_lab.results.metrics import METRICS, DayMarks, Facts, Number, compute_metrics, day_marks
+from sptrader_lab.results.headline import Headline
+from sptrader_lab.results.metrics import METRICS, DayMarks, Facts, Metrics, compute_metrics, day_marks
 from sptrader_lab.types.calendar import DayEnd, trading_dates
 from sptrader_lab.types.candles import Candles
 from sptrader_lab.types.instruments import Instrument, instrument
 from sptrader_lab.types.outcome import Outcome
 from sptrader_lab.types.reasons import REASONS
 from sptrader_lab.types.signals import Overlay, SignalEvents
-
-N = TypeVar("N", int, float)
-
-
-class Headline(Generic[N]):
-    """A metric that a result also offers as an attribute."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-        self.__doc__ = f"{METRICS[name].meaning} ({METRICS[name].unit})."
-
-    def __get__(self, result: Result | None, owner: type) -> N:
-        return cast("N", self if result is None else result.metrics[self._name])  # on the class: for help()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -128,6 +116,17 @@ class Result:
         return self.outcome.digest
 
     @cached_property
+    def span(self) -> tuple[int, int]:
+        """Opening instants of the first and the last candle that the steps close, ns UTC; zeros without steps."""
+        if not len(self.outcome.time):
+            return 0, 0
+        last = int(self.outcome.time[-1])
+        ends = [(one, int(np.searchsorted(one.close_time, last, side="right"))) for one in self.candles]
+        starts = zip(self.candles, self._first_bars, strict=True)
+        first = min((int(one.time[bar]) for one, bar in starts if bar < len(one)), default=0)
+        return first, max((int(one.time[end - 1]) for one, end in ends if end), default=0)
+
+    @cached_property
     def run_id(self) -> str:
         """SHA-256 of the manifest; the first 12 characters are enough to find a saved run."""
         text = json.dumps(self.manifest, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -209,11 +208,11 @@ class Result:
     # -- numbers
 
     @cached_property
-    def metrics(self) -> dict[str, Number]:
+    def metrics(self) -> Metrics:
         """Every metric by name (`results.metrics.METRICS` holds units and meanings); undefined is NaN."""
         facts = Facts(
             capital=self.capital,
-            start=self._start,
+            start=self.span[0],
             days_per_year=self.days_per_year,
             day_end=self.day_end,
             multipliers=tuple(one.multiplier for one in self.instruments),
@@ -258,15 +257,7 @@ class Result:
 
         `daily_pnl` is the change of equity since the previous trading day's end.
         """
-        equity = [self.capital, *self.outcome.equity[self._marks.step[-2:]].tolist()]
-        return {
-            "cash": float(self.outcome.account["cash"][0]),
-            "total_value": self.end_capital,
-            "positions": document.rows(self.positions),
-            "daily_pnl": equity[-1] - equity[-2] if len(equity) > 1 else 0.0,
-            "total_pnl": self.total_pnl,
-            "max_drawdown": self.max_drawdown,
-        }
+        return document.portfolio(self)
 
     @property
     def completed_trades(self) -> list[dict[str, Any]]:
@@ -318,6 +309,16 @@ class Result:
         trades, change = self.total_trades, document.number("total_return", self.metrics["total_return"])
         return f"<Result {document.title(self)}: {trades} trades, {change}>"
 
+    if not TYPE_CHECKING:  # a type checker must go on refusing unknown names
+
+        def __getattr__(self, name: str) -> Any:
+            """Name the attribute that a misspelt one may have meant."""
+            if name in dir(type(self)):
+                return object.__getattribute__(self, name)  # it is there and failed: let its own error out
+            near = "" if name.startswith("_") else nearest(name, [*dir(type(self)), *METRICS])
+            instead = f"metrics[{near!r}]" if near in METRICS and near not in dir(type(self)) else near
+            raise AttributeError(f"a Result has no {name!r}" + (f"; did you mean {instead}?" if near else ""))
+
     # -- within
 
     @cached_property
@@ -338,11 +339,6 @@ class Result:
         """The bar of each candles that the first step closes, or the next one after it; warm-up lies before."""
         first = int(self.outcome.time[0]) if len(self.outcome.time) else 0
         return tuple(int(np.searchsorted(one.close_time, first)) for one in self.candles)
-
-    @property
-    def _start(self) -> int:
-        opens = [int(one.time[bar]) for one, bar in zip(self.candles, self._first_bars, strict=True) if bar < len(one)]
-        return min(opens, default=0)
 
     def _buy_and_hold(self) -> float:
         if len(set(self.symbols)) != 1 or not len(self.outcome.time):

@@ -20,6 +20,8 @@ COLUMNS: Final = ("open", "high", "low", "close", "volume", "spread", "hl2", "hl
 #: Columns that a component may take besides.
 _INNER: Final = ("day",)
 MISSING: Final = object()
+#: What stands where a file names no component; that it is missing is a problem already.
+UNNAMED: Final = "?"
 Path = tuple[int | str, ...]
 
 
@@ -85,6 +87,8 @@ class Binder:
 
     def find(self, name: str, line: int, kind: str = "component") -> Spec | None:
         """Return the component called `name`; a missing or broken one is a problem."""
+        if name == UNNAMED:
+            return None
         if name in self.library.specs:  # the common case, and searching paths takes 0.1 ms
             return self.library.specs[name]
         try:

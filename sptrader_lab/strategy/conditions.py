@@ -7,9 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from sptrader_lab.strategy.expression import ExpressionError, parse_condition, parse_value
+from sptrader_lab.components.library import Library
+from sptrader_lab.components.spec import Spec
+from sptrader_lab.errors import ComponentError, nearest
+from sptrader_lab.strategy.expression import (
+    FUNCTIONS,
+    ExpressionError,
+    UnknownFunctionError,
+    parse_condition,
+    parse_value,
+)
 from sptrader_lab.strategy.parameters import Parameters
 from sptrader_lab.strategy.schema.values import described
+from sptrader_lab.strategy.slips import declaration
 from sptrader_lab.strategy.source import Listed, Mapped, Problems, Scalar, line_of
 from sptrader_lab.strategy.tree import (
     All,
@@ -38,6 +48,7 @@ class ConditionReader:
 
     parameters: Parameters
     problems: Problems
+    library: Library | None = None
 
     def read(self, node: Any, line: int) -> Condition | None:
         """Read a condition in any form: a text, a mapping, or a list of which all must hold."""
@@ -176,6 +187,20 @@ class ConditionReader:
     def _guarded(self, line: int, read: Callable[[], T]) -> T | None:
         try:
             return read()
+        except UnknownFunctionError as error:
+            spec = self._component(error.name)
+            known = (*FUNCTIONS, *(self.library.specs if self.library else ()))
+            near = "" if spec else nearest(error.name, known)
+            self.problems.add(line, error.what, declaration(spec, error.call) if spec else error.rule, near)
         except ExpressionError as error:
             self.problems.add(line, error.what, error.rule, error.near)
+        return None
+
+    def _component(self, name: str) -> Spec | None:
+        """Return the component that an expression uses like a function, None when there is none of that name."""
+        if self.library is None or not (name in self.library.specs or name.lower().startswith("talib.")):
+            return None
+        try:
+            return self.library.find(name)
+        except ComponentError:
             return None

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from sptrader_lab.errors import nearest
+from sptrader_lab.strategy.slips import suggestion
 from sptrader_lab.strategy.tree import (
     VALUES,
     All,
@@ -57,6 +58,18 @@ class ExpressionError(Exception):
         self.near = near
 
 
+class UnknownFunctionError(ExpressionError):
+    """A call of something that is no function here; a component, perhaps."""
+
+    def __init__(self, name: str, call: ast.Call, shown: str) -> None:
+        rule = f"known: {', '.join(FUNCTIONS)}"
+        if name not in FUNCTIONS and call.keywords:
+            rule = f"arguments stand by position, without names; {rule}"
+        super().__init__(f"{shown!r}: unknown function {name!r}", rule, nearest(name, FUNCTIONS))
+        self.name = name
+        self.call = call
+
+
 def parse_condition(text: str, lookup: Lookup, line: int = 0) -> Condition:
     """Read a text that is true or false on every bar.
 
@@ -97,7 +110,7 @@ def _parse(text: str, lookup: Lookup, line: int) -> Any:
         body = ast.parse(text, mode="eval").body
         return _Builder(text, lookup, line).build(body)
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError):
-        rule = "write it like 'close > sma' or 'crosses_above(fast, slow)'"
+        rule = suggestion(text) or "write it like 'close > sma' or 'crosses_above(fast, slow)'"
         if text.count("(") != text.count(")"):
             rule = (
                 "a bracket is not closed; put the text in quotes when it stands inside [...], where a comma splits it"
@@ -139,7 +152,8 @@ class _Builder:
             return _number(float(node.value), self.shown(node))
         raise ExpressionError(
             f"{self.shown(node)!r} may not stand in an expression",
-            f"allowed: names, numbers, + - * /, comparisons, and, or, not, {', '.join(FUNCTIONS)}, .rolling(n).mean()",
+            suggestion(self.shown(node))
+            or f"allowed: names, numbers, + - * /, comparisons, and, or, not, {', '.join(FUNCTIONS)}, .rolling(n).mean()",
         )
 
     def unary(self, node: ast.UnaryOp) -> Any:
@@ -163,9 +177,12 @@ class _Builder:
         return parts[0] if len(parts) == 1 else All(tuple(parts))
 
     def call(self, node: ast.Call) -> Any:
+        function = node.func
+        named = ast.unparse(function) if isinstance(function, (ast.Name, ast.Attribute)) else ""
+        if named.lower().startswith("talib.") or (isinstance(function, ast.Name) and named not in FUNCTIONS):
+            raise UnknownFunctionError(named, node, self.shown(node))
         if node.keywords or any(isinstance(item, ast.Starred) for item in node.args):
             raise ExpressionError(f"{self.shown(node)!r}", "arguments stand by position, without names")
-        function = node.func
         if isinstance(function, ast.Name):
             return self.function(function.id, node)
         if isinstance(function, ast.Attribute) and function.attr == "shift":
@@ -194,13 +211,9 @@ class _Builder:
         if name == "abs":
             self.expect(node, 1)
             return _folded("abs", (self.value(node.args[0]),))
-        if name in ("min", "max"):
-            if len(node.args) < 2:
-                raise ExpressionError(
-                    f"{self.shown(node)!r}", f"{name} takes two or more; of bars: x.rolling(n).{name}()"
-                )
-            return _folded(name, tuple(self.value(item) for item in node.args))
-        raise ExpressionError(f"unknown function {name!r}", f"known: {', '.join(FUNCTIONS)}", nearest(name, FUNCTIONS))
+        if len(node.args) < 2:
+            raise ExpressionError(f"{self.shown(node)!r}", f"{name} takes two or more; of bars: x.rolling(n).{name}()")
+        return _folded(name, tuple(self.value(item) for item in node.args))
 
     def shift(self, operand: ast.expr, bars: ast.expr, node: ast.Call) -> Shift:
         count = self.whole(bars, node, 0)

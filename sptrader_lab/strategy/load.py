@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sptrader_lab.components.library import Library, scan, standard_folders
-from sptrader_lab.errors import InputError, Problem, StrategyError, nearest
-from sptrader_lab.strategy import legacy
+from sptrader_lab.errors import Problem, StrategyError, nearest
+from sptrader_lab.strategy import legacy, unavailable
 from sptrader_lab.strategy.bind import bind
+from sptrader_lab.strategy.binder import UNNAMED
 from sptrader_lab.strategy.conditions import ConditionReader
+from sptrader_lab.strategy.files import opened
 from sptrader_lab.strategy.parameters import Parameters, unresolved
-from sptrader_lab.strategy.schema.sections import SignalConfig
+from sptrader_lab.strategy.remarks import check_ranges, remarks
+from sptrader_lab.strategy.schema.sections import Indicator, SignalConfig
 from sptrader_lab.strategy.schema.values import described
 from sptrader_lab.strategy.sides import SIDES, SideReader
 from sptrader_lab.strategy.source import Mapped, Problems, Scalar, line_at, read
-from sptrader_lab.strategy.strategy import DEFAULT_SIZE, Origin, Strategy
+from sptrader_lab.strategy.strategy import Origin, Strategy
 
 _MESSAGES: Final = {
     "missing": "it is required",
@@ -47,9 +50,9 @@ def load_strategy(source: str | Path, *, library: Library | None = None) -> Stra
     StrategyError
         With every problem of the file, each with its line, the value, the rule and the nearest valid choice.
     InputError
-        When there is no such file.
+        When there is no such file, or something else was given.
     """
-    path, text = _opened(source)
+    path, text = opened(source)
     problems = Problems(path)
     tree = read(text, problems)
     if tree is not None and not isinstance(tree, Mapped):
@@ -67,22 +70,6 @@ def rebuilt(strategy: Strategy, parameters: Mapping[str, object]) -> Strategy:
     return _build(replace(strategy.origin, overrides={**kept, **parameters}), Problems(strategy.path))
 
 
-def _opened(source: str | Path) -> tuple[str, str]:
-    if isinstance(source, str) and "\n" in source:
-        return "<text>", source
-    path = Path(source)
-    try:
-        return str(source), path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        problem = Problem(f"byte {error.start} is not UTF-8", "save the file as UTF-8", "", str(source), 1)
-        raise StrategyError([problem]) from None
-    except (OSError, ValueError) as error:
-        folder = path.parent if path.parent.is_dir() else Path()
-        near = nearest(path.name, [item.name for item in folder.glob("*.y*ml")])
-        hint = f" Did you mean {str(folder / near)!r}?" if near else ""
-        raise InputError(f"no strategy file {str(source)!r} ({error.__class__.__name__}).{hint}") from None
-
-
 def _build(origin: Origin, problems: Problems) -> Strategy:
     """Resolve, check and bind the tree; raise all problems together."""
     source, library = origin.source, origin.library
@@ -91,14 +78,16 @@ def _build(origin: Origin, problems: Problems) -> Strategy:
     parameters.fall_back(tree)
     warnings = legacy.set_aside(tree, problems)
     _collect_shorthands(tree, problems)
-    _read_sides(tree, parameters, problems, warnings)
+    _read_sides(tree, ConditionReader(parameters, problems, library), problems, warnings)
     tree.put("parameters", parameters.values(), tree.line_of("parameters"))
     strategy = _validated(tree, problems)
     if strategy is not None and library is not None:
         warnings += bind(strategy, library, tree, problems).warnings
+    if strategy is not None:
+        check_ranges(strategy, parameters, tree, problems)
     if problems or strategy is None:
         raise StrategyError(problems.ordered())
-    warnings += _remarks(strategy, parameters, tree, problems.file)
+    warnings += remarks(strategy, parameters, tree, problems.file)
     ordered = tuple(sorted(warnings, key=lambda warning: warning.line))
     referenced = tuple(sorted(parameters.referenced))
     return strategy.placed(replace(origin, warnings=ordered, referenced=referenced, tree=tree))
@@ -122,9 +111,9 @@ def _collect_shorthands(tree: Mapped, problems: Problems) -> None:
                 inner.put(key, value, line)
 
 
-def _read_sides(tree: Mapped, parameters: Parameters, problems: Problems, warnings: list[Problem]) -> None:
+def _read_sides(tree: Mapped, conditions: ConditionReader, problems: Problems, warnings: list[Problem]) -> None:
     """Replace `entry` and `exit` by one rule per side."""
-    reader = SideReader(ConditionReader(parameters, problems), problems, warnings)
+    reader = SideReader(conditions, problems, warnings)
     entry = reader.entry(tree)
     tree.put("entry", entry, tree.line_of("entry"))
     tree.put("exit", reader.exit(tree, [side for side in SIDES if side in entry]), tree.line_of("exit"))
@@ -147,17 +136,20 @@ def _validated(tree: Mapped, problems: Problems) -> Strategy | None:
     return None
 
 
-def keys_at(path: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that the section at `path` may hold."""
+def _model_at(path: tuple[int | str, ...]) -> Any:
+    """Return the model of the section at `path`, None where plain values stand."""
     model: Any = Strategy
+    named = False
     for step in path:
-        if isinstance(step, int) or not hasattr(model, "model_fields"):
-            continue  # a list's or mapping's items were already found behind its own key
-        models = _models(model.model_fields[step].annotation) if step in model.model_fields else []
+        if isinstance(step, int) or named:
+            named = False  # a list's or mapping's item is of the model found behind its own key
+            continue
+        field = model.model_fields.get(step)
+        models = [] if field is None else _models(field.annotation)
         if not models:
-            return []
-        model = models[0]
-    return list(model.model_fields)
+            return None
+        model, named = models[0], get_origin(field.annotation) is dict
+    return model
 
 
 def _models(annotation: Any) -> list[Any]:
@@ -173,8 +165,7 @@ def _report(details: ErrorDetails, tree: Mapped, problems: Problems) -> None:
     where = ".".join(str(step) for step in path)
     kind, value = details["type"], details["input"]
     if kind == "extra_forbidden":
-        known = keys_at(path[:-1])
-        problems.unknown(line, f"key in {'.'.join(map(str, path[:-1])) or 'the strategy'}", str(path[-1]), known)
+        _report_key(path, line, problems)
     elif kind == "lab":
         context = details["ctx"]
         if not unresolved(value):
@@ -185,6 +176,20 @@ def _report(details: ErrorDetails, tree: Mapped, problems: Problems) -> None:
         problems.add(line, f"{where}: {described(value)}", _MESSAGES.get(kind, details["msg"]))
 
 
+def _report_key(path: tuple[int | str, ...], line: int, problems: Problems) -> None:
+    section, key = path[:-1], str(path[-1])
+    where, model = ".".join(map(str, section)), _model_at(section)
+    known = [] if model is None else list(model.model_fields)
+    if model is not None and issubclass(model, Indicator):
+        if not nearest(key, known):
+            rule = f"parameters of a component stand under params: {{type: ..., params: {{{key}: ...}}}}"
+            problems.add(line, f"unknown key in {where} {key!r}", rule)
+            return
+    elif unavailable.refuse_key(problems, line, where, key):
+        return
+    problems.unknown(line, f"key in {where or 'the strategy'}", key, known)
+
+
 def _without(node: Any, path: tuple[int | str, ...], *, missing: bool) -> Any:
     """Return a copy of `node` without what stands at `path`; a missing text is filled in instead."""
     if not path:
@@ -192,7 +197,7 @@ def _without(node: Any, path: tuple[int | str, ...], *, missing: bool) -> Any:
     step = path[0]
     if isinstance(node, dict):
         if len(path) == 1 and missing:
-            return {**node, step: Scalar("?")} if step in ("name", "type") else None
+            return {**node, step: Scalar(UNNAMED)} if step in ("name", "type") else None
         inner = None if len(path) == 1 else _without(node.get(step), path[1:], missing=missing)
         rest = {key: value for key, value in node.items() if key != step}
         return rest if inner is None else {**rest, step: inner}
@@ -200,25 +205,3 @@ def _without(node: Any, path: tuple[int | str, ...], *, missing: bool) -> Any:
         inner = None if len(path) == 1 else _without(node[step], path[1:], missing=missing)
         return [*node[:step], *([] if inner is None else [inner]), *node[step + 1 :]]
     return None
-
-
-def _remarks(strategy: Strategy, parameters: Parameters, tree: Mapped, file: str) -> list[Problem]:
-    """Say what a reader may not expect of an otherwise valid file."""
-    found: list[Problem] = []
-    if strategy.entry.size is None and strategy.risk.position_size is None:
-        what = f"no size is given, so {DEFAULT_SIZE:g} of equity is used"
-        found.append(Problem(what, "write entry.size", "", file, line_at(tree, ("entry",))))
-    levels = (strategy.stop_loss, strategy.take_profit, strategy.trailing_stop, strategy.max_holding_period)
-    for side in SIDES:
-        if getattr(strategy.entry, side) is not None and getattr(strategy.exit, side) is None and not any(levels):
-            what = f"nothing closes a {side} position"
-            found.append(Problem(what, "add an exit, a stop or a target", "", file, line_at(tree, ("entry", side))))
-    for name in strategy.backtest.optimization:
-        if name not in parameters.referenced:
-            what = f"backtest.optimization.{name} has no effect"
-            line = line_at(tree, ("backtest", "optimization", name))
-            rule = (
-                f"nothing refers to parameters.{name}" if name in parameters.scalars else "there is no such parameter"
-            )
-            found.append(Problem(what, rule, nearest(name, parameters.referenced), file, line))
-    return found

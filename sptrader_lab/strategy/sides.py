@@ -11,8 +11,8 @@ from typing import Any, Final
 from sptrader_lab.errors import Problem
 from sptrader_lab.strategy.conditions import ConditionReader
 from sptrader_lab.strategy.source import Listed, Mapped, Problems, Scalar, line_of
-from sptrader_lab.strategy.unavailable import refuse_key
 from sptrader_lab.strategy.tree import All, Condition, Either
+from sptrader_lab.strategy.unavailable import refuse_key
 
 ENTRY_KEYS: Final = ("when", "action", "size", "long", "short", "primary", "filters", "size_method", "size_value")
 EXIT_KEYS: Final = (

@@ -6,6 +6,7 @@ Codes are part of saved results: append, never renumber.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 NONE: Final = 0
@@ -60,3 +61,22 @@ REASONS: Final[tuple[str, ...]] = (
     "undefined_distance",
     "stop_beyond_zero",
 )
+
+#: What a refusal's reason means, for a reader who does not know the rules yet.
+PLAIN: Final[Mapping[int, str]] = {
+    MAX_POSITIONS: "as many positions as allowed were open",
+    MAX_POSITIONS_PER_SYMBOL: "already in a position",
+    ZERO_QUANTITY: "the size came to nothing",
+    UNDER_MINIMUM: "less than the smallest quantity",
+    NOT_COVERED: "more than the account can pay",
+    HALTED: "trading had stopped for good at a loss limit",
+    HALTED_TODAY: "trading had stopped for the day at a loss limit",
+    TRADING_HOURS: "outside the trading hours",
+    TRADING_DAYS: "not on a trading day",
+    MIN_VOLUME: "too little volume",
+    MAX_SPREAD: "the spread was too wide",
+    EXPIRED: "the order ran out of time",
+    CANCELLED_BY_LIMIT: "a loss limit cancelled the order",
+    UNDEFINED_DISTANCE: "the stop's distance was not known yet",
+    STOP_BEYOND_ZERO: "the stop would lie below zero",
+}

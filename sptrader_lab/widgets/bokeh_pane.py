@@ -42,6 +42,7 @@ from bokeh.protocol import Protocol
 
 from sptrader_lab.charts.palette import palette, swaps
 from sptrader_lab.charts.scripts import script
+from sptrader_lab.widgets.left_behind import LIVE, leave_behind
 from sptrader_lab.widgets.worker import WORKER
 
 #: Changes made within this time travel in one message: the server drops messages beyond 1,000 a second.
@@ -81,6 +82,7 @@ class BokehPane(anywidget.AnyWidget):
     def __init__(self, figure: LayoutDOM, theme: str = "auto", **options: Any) -> None:
         palette(theme)
         super().__init__(theme=theme, swaps=[list(pair) for pair in swaps()], **options)
+        self.add_class(LIVE)
         self.figure = figure
         self._document = Document()
         self._document.add_root(figure)
@@ -101,6 +103,10 @@ class BokehPane(anywidget.AnyWidget):
         """Hold off the page's changes and the sending while the figure is being changed."""
         with self._lock:
             yield
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        leave_behind("<p>Run the cell again for this chart: it lives in the kernel.</p>")
+        return super()._repr_mimebundle_(**kwargs)
 
     def close(self) -> None:
         """Let go of the document and of every view; the pane can't be shown again."""

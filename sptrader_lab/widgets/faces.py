@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sptrader_lab.charts.report import write_report
 from sptrader_lab.results import document
 from sptrader_lab.widgets.bokeh_pane import BokehPane
+from sptrader_lab.widgets.left_behind import leave_behind
 from sptrader_lab.widgets.result_view import ResultView, result_pane
 
 if TYPE_CHECKING:
@@ -33,4 +34,7 @@ def report(result: Result, path: str | Path, **options: Any) -> Path:
 def show(result: Result) -> dict[str, Any]:
     """Return what a notebook cell shows of a result: tabs, or a table where widgets can't be shown."""
     bundle: dict[str, Any] = dict(ResultView(result)._repr_mimebundle_())
-    return {**bundle, "text/plain": repr(result), "text/html": document.to_html(result)}
+    table = document.to_html(result)
+    if leave_behind(f"{table}<p>Run the cell again for charts and trades: they live in the kernel.</p>"):
+        return {**bundle, "text/plain": repr(result)}
+    return {**bundle, "text/plain": repr(result), "text/html": table}

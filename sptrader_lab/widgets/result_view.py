@@ -14,6 +14,7 @@ from sptrader_lab.charts.layout import price_drawing, result_drawing
 from sptrader_lab.charts.months import monthly_heatmap
 from sptrader_lab.charts.summary import summary_html
 from sptrader_lab.widgets.bokeh_pane import BokehPane
+from sptrader_lab.widgets.left_behind import LIVE
 from sptrader_lab.widgets.trades_table import TradesTable
 from sptrader_lab.widgets.zoom import Zoom
 
@@ -69,6 +70,7 @@ class ResultView(ipywidgets.Tab):  # type: ignore[misc]
         self._built: set[int] = set()
         self._building = threading.Lock()
         super().__init__(children=[ipywidgets.VBox() for _ in TABS], titles=tuple(TABS), selected_index=0)
+        self.add_class(LIVE)
         self.build(0)
         self.observe(self._opened, "selected_index")
 

@@ -52,7 +52,7 @@ class Table:
     def text(self, line: int) -> str:
         """Return a row as it stands in the file."""
         if self.lines is not None:
-            return self.lines[line - 1].decode("utf-8", "replace").rstrip("\r")
+            return self.lines[line - 1].decode("utf-8", "replace")
         return ",".join(str(column.iloc[line - 1]) for column in self.columns)
 
 
@@ -64,12 +64,18 @@ def read_table(path: Path) -> Table:
     ImportRefused
         When there is no such file, or it is no table.
     """
+    if path.is_dir():
+        raise ImportRefused(f"{path}: this is a folder; import the files in it one by one")
     if not path.is_file():
         raise ImportRefused(f"{path}: no such file")
     if path.suffix.lower() in {".zip", ".gz", ".7z", ".xlsx", ".xls"}:
         raise ImportRefused(f"{path}: {path.suffix} files are not read; unpack it (or save it) as CSV first")
     with path.open("rb") as file:
         head = file.read(4)
+    if head != b"PAR1" and path.suffix.lower() in {".parquet", ".pq"}:
+        raise ImportRefused(
+            f"{path}: not a Parquet file, which begins with PAR1; a CSV file must be called .csv or .txt"
+        )
     return _parquet(path) if head == b"PAR1" else _csv(path)
 
 
@@ -86,14 +92,14 @@ def _parquet(path: Path) -> Table:
 
 
 def _csv(path: Path) -> Table:
-    raw = _utf8(path.read_bytes())
+    raw = _text(path)
     lines = tuple(raw.split(b"\n"))
     top = next((number for number, line in enumerate(lines) if line.strip()), None)
     if top is None:
         raise ImportRefused(f"{path}: the file is empty")
-    first = lines[top].decode("utf-8", "replace").strip("\r")
+    first = lines[top].decode("utf-8", "replace")
     delimiter = max(_DELIMITERS, key=first.count)
-    cells = next(csv.reader([first], delimiter=delimiter))
+    cells = _cells(first, delimiter)
     if len(cells) < 5:
         raise ImportRefused(
             f"{path}:{top + 1}: {first[:80]!r} is no row of candles; fields must be separated by comma, semicolon or tab"
@@ -101,7 +107,11 @@ def _csv(path: Path) -> Table:
     has_header = not any(_is_number(cell) for cell in cells[1:])
     header = tuple(cell.strip() for cell in cells) if has_header else tuple(str(n + 1) for n in range(len(cells)))
     skip = top + has_header
-    columns, ragged = _fields(raw, len(cells), delimiter, skip)
+    try:
+        columns, ragged = _fields(raw, len(cells), delimiter, skip)
+    except pa.ArrowException as error:
+        raise ImportRefused(f"{path}: not a readable CSV file ({error})") from None
+    _refuse_decimal_commas(path, columns)
     numbers = np.arange(skip + 1, skip + 1 + len(columns[0]) + len(ragged))
     line = numbers[~np.isin(numbers, [number for number, _ in ragged])]
     # An empty line comes as a row of empty fields.
@@ -133,16 +143,39 @@ def _fields(raw: bytes, width: int, delimiter: str, skip: int) -> tuple[tuple[pd
     return tuple(column.to_pandas().str.strip() for column in table.columns), ragged
 
 
-def _utf8(raw: bytes) -> bytes:
-    """Return a file's bytes as UTF-8 without a mark; MetaTrader writes UTF-16 on some machines."""
-    if raw[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        return raw.decode("utf-16").encode()
-    raw = raw.removeprefix(b"\xef\xbb\xbf")
+def _text(path: Path) -> bytes:
+    """Return a file's text as UTF-8 without a mark; MetaTrader writes UTF-16 on some machines."""
+    raw = path.read_bytes()
     try:
+        if raw[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+            raw = raw.decode("utf-16").encode()
+        raw = raw.removeprefix(b"\xef\xbb\xbf")
         raw.decode("utf-8")
     except UnicodeDecodeError:
-        return raw.decode("latin-1").encode()
-    return raw
+        raw = raw.decode("latin-1").encode()
+    if b"\0" in raw:
+        raise ImportRefused(f"{path}: the file holds zero bytes, so it is no text; CSV and Parquet files are read")
+    # The parser ends lines at either mark, so the count of lines must too.
+    return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in raw else raw
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter))
+    except csv.Error:
+        return []
+
+
+def _refuse_decimal_commas(path: Path, columns: tuple[pd.Series, ...]) -> None:
+    """Refuse numbers such as 1,1042: whether a comma parts decimals or thousands can't be known."""
+    few = [column.iloc[:100] for column in columns]
+    commas = [column[column.str.fullmatch(r"-?\d+,\d+")] for column in few]
+    if sum(len(found) > len(column) / 2 for found, column in zip(commas, few, strict=True)) >= 4:
+        shown = next(str(found.iloc[0]) for found in commas if len(found))
+        raise ImportRefused(
+            f"{path}: numbers are written like {shown}; a point must part the decimals ({shown.replace(',', '.')}), "
+            "so save the file that way, or replace the commas in its numbers"
+        )
 
 
 def _is_number(cell: str) -> bool:
