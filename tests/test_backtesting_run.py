@@ -250,3 +250,8 @@ def test_a_limit_of_a_billion_positions_costs_no_memory() -> None:
     text = CROSSOVER.read_text().replace("max_positions: 1", "max_positions: 1000000000")
     strategy = lab.load_strategy(text + "\nrisk: {max_positions_per_symbol: 1000000000}\n" if "\nrisk:" not in text else text)
     assert lab.backtest(strategy, walk(bars=300)).metrics["total_trades"] > 0
+
+
+def test_swapped_arguments_are_told_their_order() -> None:
+    with pytest.raises(InputError, match=r"the order is lab\.backtest\(strategy, candles\)"):
+        lab.backtest(walk(bars=5), lab.load_strategy(CROSSOVER))

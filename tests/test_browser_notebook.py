@@ -289,7 +289,8 @@ def test_two_views_and_the_kernel_follow_each_other(reader: Reader) -> None:
     reader.keep("plot")
 
     # The line of facts follows the pointer, and forgets what a zoom took from under it.
-    line = "() => [...Bokeh.index].map((view) => view.model.children[0].center.map((each) => each.text).join(''))[0]"
+    line = """() => [...Bokeh.index].flatMap((view) => view.model.children?.[0].center ?? [])
+      .map((each) => each.text ?? "").join("")"""
     page.locator(".bk-Figure").first.hover(position={"x": 480, "y": 200})
     page.locator(".bk-Figure").first.hover(position={"x": 500, "y": 200})
     page.wait_for_timeout(200)

@@ -217,6 +217,10 @@ def test_columns_without_header_are_counted_from_one(tmp_path):
         ("hello\nworld\n", "no row of candles"),
         ("time,open,high,low,close\n", "a header and no rows"),
         ("time,open,open,low,close\n2024-01-02T10:00Z,1,1,1,1\n", "2 columns are called 'open'"),
+        (
+            "time,open,high,low,close\n1,2,3\n\n1,2\n",
+            "a.csv:2: no row has as many fields as the first line; here 3 fields",
+        ),
         ("time,open,high,low,close\nnoon,1,1,1,1\n", "no time can be read; the first is 'noon'"),
         ("time,open,high,low,close\n2024-01-02T10:00Z,1,1,1,1\n", "holds a single time; say it: --timeframe 1h"),
         (

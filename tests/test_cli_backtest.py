@@ -103,18 +103,34 @@ def test_the_only_symbol_of_a_store_need_not_be_named(imported: Path, capsys: py
 
 
 def test_a_run_from_a_date_knows_the_candles_before_it(imported: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Warm-up: the same run as in Python over all earlier candles, and a simple average forgets those that are left out."""
-    options = ("--symbol", "EURUSD", "--timeframe", "1h", "--data", imported)
-    code, out, _ = run(capsys, "backtest", STRATEGY, *options, "--from", "2025-03-01", "--to", "2025-03-31", "--json")
+    """The same run as in Python over all earlier candles; one that begins cold misses what its averages knew."""
+    options = ["--symbol", "EURUSD", "--timeframe", "1h", "--data", imported]
+    options += ["--from", "2025-08-04", "--to", "2025-08-31"]
+    code, out, _ = run(capsys, "backtest", STRATEGY, *options, "--json")
     document = json.loads(out)
     store = lab.CandleStore(imported)
-    warm = lab.backtest(STRATEGY, store.candles("EURUSD", "1h", end="2025-03-31"), start="2025-03-01")
-    cold = lab.backtest(STRATEGY, store.candles("EURUSD", "1h", start="2025-03-01", end="2025-03-31"))
+    warm = lab.backtest(STRATEGY, store.candles("EURUSD", "1h", end="2025-08-31"), start="2025-08-04")
+    cold = lab.backtest(STRATEGY, store.candles("EURUSD", "1h", start="2025-08-04", end="2025-08-31"))
     assert code == 0
-    assert document["digest"] == warm.digest != cold.digest
+    traded = [(trade["entry_price"], trade["exit_price"]) for trade in document["completed_trades"]]
+    in_python, begun_cold = (
+        list(zip(r.trades["entry_price"], r.trades["exit_price"], strict=True)) for r in (warm, cold)
+    )
+    assert traded == in_python != begun_cold
+    assert document["end_capital"] == warm.metrics["end_capital"]
     assert document["measured"]["warm_up_candles"] == 500
-    code, out, _ = run(capsys, "backtest", STRATEGY, *options, "--from", "2025-03-01", "--to", "2025-03-31")
-    assert "measured from 2025-03-02 23:00 to 2025-04-01 00:00 UTC, after 500 earlier candles" in out
+    code, out, _ = run(capsys, "backtest", STRATEGY, *options)
+    assert "measured from 2025-08-04 00:00 to 2025-08-31 23:00 UTC, after 500 earlier candles" in out
+
+
+def test_a_store_with_fewer_candles_before_the_start_gives_all_of_them(
+    imported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--symbol", "EURUSD", "--timeframe", "1h", "--data", imported, "--from", "2025-03-01")
+    _, out, _ = run(capsys, "backtest", STRATEGY, *options)
+    earlier = len(lab.CandleStore(imported).candles("EURUSD", "1h", end="2025-02-28"))
+    assert 0 < earlier < 500
+    assert f", after {earlier} earlier candles for the indicators" in out
 
 
 def test_a_run_from_the_beginning_of_the_store_says_nothing_about_earlier_candles(

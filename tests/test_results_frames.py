@@ -229,16 +229,53 @@ def test_the_run_id_names_the_inputs_and_nothing_else():
 def test_the_summary_says_what_a_reader_must_know():
     text = a_result().describe()
     for part in (
-        "cross on AAPL 1h (made), 72 steps, 2025-01-06T01:00 .. 2025-01-09T00:00 UTC",
+        "cross on AAPL 1h (made), 72 candles, 2025-01-06T00:00 .. 2025-01-08T23:00 UTC",
         "1,000.00 -> 1,040.00 USD",
         "4.00 %",
-        "refused entries: max_positions 2, not_covered 1",
+        "refused entries: max_positions 2 (as many positions as allowed were open), not_covered 1 (more than the account can pay)",
+        "0.75 (commission 0.50 + slippage 0.25)",
         "positions open at the end: 1",
         "look-ahead: 3 prefixes",
         "warning: `live.alert_on_signal`",
         a_result().run_id[:12],
     ):
         assert part in text, part
+
+
+def test_the_title_names_the_openings_of_the_first_and_the_last_candle_that_was_run():
+    """Warm-up precedes the first step, and candles may go on behind the last one."""
+    candles = some_candles()
+    time = candles.close_time[10:60]
+    result = a_result(outcome=an_outcome(time, np.full(len(time), 1000.0)))
+    assert result.span == (candles.time[10], candles.time[59])
+    assert "50 candles, 2025-01-06T10:00 .. 2025-01-08T11:00 UTC" in result.describe()
+    two = a_result(candles=(candles, some_candles(symbol="MSFT")))
+    assert "72 steps, 2025-01-06T00:00 .. 2025-01-08T23:00 UTC" in two.describe()
+    assert an_empty_result().span == (0, 0)
+
+
+def test_a_misspelt_number_names_the_nearest():
+    result = a_result()
+    with pytest.raises(AttributeError, match=r"a Result has no 'sharp_ratio'; did you mean sharpe_ratio\?"):
+        result.sharp_ratio  # noqa: B018 - the access is the test
+    with pytest.raises(AttributeError, match=r"no 'profit_facto'; did you mean metrics\['profit_factor'\]\?"):
+        result.profit_facto  # noqa: B018
+    with pytest.raises(AttributeError, match=r"a Result has no '_x'$"):
+        result._x  # noqa: B018
+    with pytest.raises(KeyError, match=r"unknown metric 'sharp_ratio'. Did you mean 'sharpe_ratio'"):
+        result.metrics["sharp_ratio"]
+    assert result.metrics.get("sharp_ratio") is None
+
+
+def test_an_error_inside_a_result_is_not_mistaken_for_a_misspelling():
+    with pytest.raises(AttributeError, match="'NoneType' object has no attribute 'trades'"):
+        a_result(outcome=None).trades  # noqa: B018
+
+
+def test_every_refusal_is_explained_in_plain_words():
+    """All reasons that the kernel refuses entries for; the others say why a trade ended."""
+    assert set(reasons.PLAIN) == set(range(reasons.MAX_POSITIONS, len(reasons.REASONS)))
+    assert len(set(reasons.PLAIN.values())) == len(reasons.PLAIN)
 
 
 def test_csv_floats_read_back_exactly(tmp_path):
@@ -320,4 +357,4 @@ def test_a_notebook_cell_shows_the_widget_and_keeps_the_numbers_beside_it():
 def test_the_documentation_names_every_metric_with_its_unit():
     text = (Path(__file__).parent.parent / "docs" / "results.md").read_text(encoding="utf-8")
     for name, metric in METRICS.items():
-        assert f"| `{name}` | {metric.unit} |" in text, name
+        assert f"| `{name}` | {metric.unit} | {metric.meaning.removesuffix(' (S7)')}" in text, name

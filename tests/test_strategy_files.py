@@ -33,6 +33,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("", "ma_crossover.yaml", "strategies/ma_crossover.yaml"),
         ("", "strategies/ma_crossover", "strategies/ma_crossover.yaml"),
         ("", "strategies/ma_crosover.yaml", "strategies/ma_crossover.yaml"),
+        ("", "ma_crosover.yaml", "strategies/ma_crossover.yaml"),
+        ("notebooks", "strategies/ma_crosover.yaml", "../strategies/ma_crossover.yaml"),
         ("strategies", "ma_crossover", "ma_crossover.yaml"),
         ("notebooks", "strategies/ma_crossover.yaml", "../strategies/ma_crossover.yaml"),
         ("notebooks", "ma_crossover", "../strategies/ma_crossover.yaml"),
@@ -74,6 +76,6 @@ def test_candles_in_the_place_of_a_strategy_are_told_the_order(given: object) ->
 
 
 def test_a_mistyped_name_of_the_front_door_is_answered_with_the_nearest() -> None:
-    with pytest.raises(AttributeError, match="has no attribute 'bactest'. Did you mean 'backtest'"):
+    with pytest.raises(AttributeError, match=r"has no attribute 'bactest'\. Did you mean 'backtest'"):
         lab.bactest  # noqa: B018 - the access is the test
     assert not hasattr(lab, "__wrapped__")

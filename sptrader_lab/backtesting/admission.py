@@ -11,6 +11,7 @@ import numpy as np
 
 from sptrader_lab.errors import CandleError, InputError, unknown
 from sptrader_lab.strategy.plan import Plan
+from sptrader_lab.strategy.strategy import Strategy
 from sptrader_lab.types.candles import Candles
 from sptrader_lab.types.instruments import Instrument, instrument
 
@@ -43,6 +44,8 @@ def as_candles(given: Any) -> tuple[Candles, ...]:
     """
     if isinstance(given, Candles):
         return (given,)
+    if isinstance(given, Strategy):
+        raise InputError("a strategy stands where candles belong; the order is lab.backtest(strategy, candles)")
     if not isinstance(given, Sequence) or isinstance(given, str):
         raise InputError(f"{type(given).__name__} is not candles; {_HOW}")
     for one in given:

@@ -40,7 +40,7 @@ def must_be_writable(folder: Path) -> None:
     """
     if not _is_folder(folder) and not folder.absolute().parent.is_dir():
         raise InputError(
-            f"the folder {folder.absolute()} can't be made{_hint(folder)}; make the folder it stands in first"
+            f"the folder {folder.absolute()} can't be made{_hint(folder)} Make the folder it stands in first."
         )
 
 

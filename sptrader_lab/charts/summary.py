@@ -14,7 +14,15 @@ from sptrader_lab.results.metrics import METRICS
 if TYPE_CHECKING:
     from sptrader_lab.results.result import Result
 
-_SPELLED: Final = {"cagr": "CAGR", "sqn": "SQN", "total_pnl": "Total profit", "value_at_risk_95": "Value at risk, 95 %"}
+_SPELLED: Final = {
+    "cagr": "CAGR",
+    "sqn": "SQN",
+    "total_pnl": "Total profit",
+    "value_at_risk_95": "Value at risk, 95 %",
+    "max_drawdown_duration_days": "Max drawdown duration",
+    "average_holding_hours": "Average holding time",
+    "average_holding_bars": "Average age at the exit",
+}
 
 
 class Card(NamedTuple):
@@ -48,9 +56,8 @@ def metric_rows(result: Result) -> list[tuple[str, str, str]]:
 
 
 def label(name: str) -> str:
-    """Return a metric's name as a person writes it; a duration's unit stands behind its value."""
-    words = name.removesuffix("_days" if METRICS[name].unit == "days" else "").replace("_", " ")
-    return _SPELLED.get(name, words.capitalize().replace("sharpe", "Sharpe"))
+    """Return a metric's name as a person writes it; the unit of a span stands behind its value."""
+    return _SPELLED.get(name, name.replace("_", " ").capitalize().replace("sharpe", "Sharpe"))
 
 
 def value(name: str, number: float) -> str:

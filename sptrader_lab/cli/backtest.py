@@ -7,8 +7,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sptrader_lab.cli.common import data_option, emit, json_option
-from sptrader_lab.errors import InputError
+from sptrader_lab.errors import InputError, MissingCandles
+from sptrader_lab.types.instants import parse_time
 
 if TYPE_CHECKING:
     from sptrader_lab.candles.store import CandleStore
@@ -126,32 +130,36 @@ def _candles(
     store: CandleStore, symbol: str, timeframe: str, start: str | None, end: str | None, warm_up: int
 ) -> Candles:
     """Return the candles to measure, after up to `warm_up` earlier ones where the store has them."""
-    from sptrader_lab.errors import MissingCandles
-    from sptrader_lab.types.instants import parse_time
-
     measured = store.candles(symbol, timeframe, start=start, end=end)
     if start is None:
         return measured
     first = parse_time(start)
-    # Nights and weekends have none: of a share's hours 32 in 168 are traded.
-    earliest = max(first - 6 * (warm_up + 1) * measured.period.ns, _EARLIEST)
-    try:
-        before = store.candles(symbol, timeframe, start=earliest, end=first)
-    except MissingCandles:
+    # Most markets are closed more often than open: of a share's hours 32 in 168 are traded.
+    near = max(first - 6 * (warm_up + 1) * measured.period.ns, _EARLIEST)
+    before = _opens(store, symbol, timeframe, near, first)
+    if len(before) < warm_up:
+        before = _opens(store, symbol, timeframe, None, first)
+    if not len(before):
         return measured
-    return store.candles(symbol, timeframe, start=int(before.time[-warm_up:][0]), end=end)
+    return store.candles(symbol, timeframe, start=int(before[-warm_up:][0]), end=end)
+
+
+def _opens(store: CandleStore, symbol: str, timeframe: str, start: int | None, end: int) -> NDArray[np.int64]:
+    """Return when the candles of a range open, nothing when there are none."""
+    try:
+        return store.candles(symbol, timeframe, start=start, end=end).time
+    except MissingCandles:
+        return np.empty(0, np.int64)
 
 
 def _measured(result: Result, start: str | None) -> dict[str, Any] | None:
     """Return from when to when a run that was given a start is measured, and how many candles stand before."""
-    from sptrader_lab.types.instants import parse_time
-
     if start is None:
         return None
-    first, bars = parse_time(start), [int((one.time < parse_time(start)).sum()) for one in result.candles]
-    opens = [int(one.time[bar]) for one, bar in zip(result.candles, bars, strict=True)]
-    ends = [int(one.close_time[-1]) for one in result.candles]
-    return {"from": _instant(max(first, min(opens))), "to": _instant(max(ends)), "warm_up_candles": max(bars)}
+    bars = [int(np.searchsorted(one.time, parse_time(start))) for one in result.candles]
+    opens = min(int(one.time[bar]) for one, bar in zip(result.candles, bars, strict=True))
+    closes = max(int(one.close_time[-1]) for one in result.candles)
+    return {"from": _instant(opens), "to": _instant(closes), "warm_up_candles": max(bars)}
 
 
 def _period(measured: dict[str, Any]) -> str:
@@ -161,8 +169,6 @@ def _period(measured: dict[str, Any]) -> str:
 
 
 def _instant(nanoseconds: int) -> str:
-    import numpy as np
-
     return str(np.datetime64(nanoseconds, "ns"))[:16].replace("T", " ")
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from sptrader_lab.errors import RunError, nearest
-from sptrader_lab.results import document, faces, frames, ratios
+from sptrader_lab.results import document, faces
 from sptrader_lab.results.headline import Headline
-from sptrader_lab.results.metrics import METRICS, DayMarks, Facts, Metrics, compute_metrics, day_marks
-from sptrader_lab.types.calendar import DayEnd, trading_dates
+from sptrader_lab.results.metrics import METRICS, Facts, Metrics, compute_metrics
+from sptrader_lab.results.views import Views
+from sptrader_lab.types.calendar import DayEnd
 from sptrader_lab.types.candles import Candles
 from sptrader_lab.types.instruments import Instrument, instrument
 from sptrader_lab.types.outcome import Outcome
@@ -28,7 +28,7 @@ from sptrader_lab.types.signals import Overlay, SignalEvents
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Result:
+class Result(Views):
     """What one run left behind; frames and numbers are made when first asked for, then kept.
 
     Attributes
@@ -106,11 +106,6 @@ class Result:
     # -- what it is
 
     @property
-    def symbols(self) -> tuple[str, ...]:
-        """One per candles, in the order in which records name symbols."""
-        return tuple(one.symbol for one in self.candles)
-
-    @property
     def digest(self) -> str:
         """SHA-256 over orders, fills and equity (S18): equal digests mean equal bytes."""
         return self.outcome.digest
@@ -131,79 +126,6 @@ class Result:
         """SHA-256 of the manifest; the first 12 characters are enough to find a saved run."""
         text = json.dumps(self.manifest, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
-
-    # -- tables
-
-    @cached_property
-    def trades(self) -> pd.DataFrame:
-        """Closed trades in the order of their exits."""
-        return frames.trades_frame(self.outcome.trades, self._names)
-
-    @cached_property
-    def orders(self) -> pd.DataFrame:
-        """Orders as they were decided, and what became of them."""
-        return frames.orders_frame(self.outcome.orders, self._names)
-
-    @cached_property
-    def fills(self) -> pd.DataFrame:
-        """Fills in the order in which they happened."""
-        return frames.fills_frame(self.outcome.fills, self._names)
-
-    @cached_property
-    def refusals(self) -> pd.DataFrame:
-        """Entries that were wanted and not made, each with its reason."""
-        return frames.refusals_frame(self.outcome.refusals, self._names)
-
-    @cached_property
-    def positions(self) -> pd.DataFrame:
-        """Positions open at the end, marked at the last close."""
-        ends = frames.Ends(
-            close=np.array([one.close[-1] if len(one) else np.nan for one in self.candles]),
-            bars=np.array([len(one) for one in self.candles], dtype=np.int64),
-            time=int(self.outcome.time[-1]) if len(self.outcome.time) else 0,
-        )
-        return frames.positions_frame(self.outcome.positions, self._names, ends)
-
-    @cached_property
-    def signals(self) -> pd.DataFrame:
-        """Signal events at the instant at which each is known, one column per output."""
-        closes = [one.close_time for one in self.candles]
-        return frames.signals_frame(self.signal_events, self._names, closes)
-
-    # -- series
-
-    @cached_property
-    def equity(self) -> pd.Series[float]:
-        """Account money at each closing instant, open positions marked."""
-        return pd.Series(np.array(self.outcome.equity), index=self._instants, name="equity")
-
-    @cached_property
-    def drawdown(self) -> pd.Series[float]:
-        """Fraction under the high-water mark, which starts at the capital, at each closing instant; 0 at a new high."""
-        under = ratios.drawdowns(self.outcome.equity, self.capital)
-        return pd.Series(under, index=self._instants, name="drawdown")
-
-    @cached_property
-    def exposure(self) -> pd.Series[float]:
-        """Gross open notional in account money at each closing instant."""
-        return pd.Series(np.array(self.outcome.exposure), index=self._instants, name="exposure")
-
-    @cached_property
-    def daily_equity(self) -> pd.Series[float]:
-        """Equity at each trading day's last step, indexed by the date that names the day (S4)."""
-        days = trading_dates(self._marks.end, self.day_end).astype("datetime64[ns]")
-        return pd.Series(self.outcome.equity[self._marks.step], index=pd.DatetimeIndex(days, name="day"), name="equity")
-
-    @cached_property
-    def daily_returns(self) -> pd.Series[float]:
-        """Each trading day's change as a fraction; the first is against the capital (S16)."""
-        values = ratios.daily_returns(self.outcome.equity[self._marks.step], self.capital)
-        return pd.Series(values, index=self.daily_equity.index, name="return")
-
-    @cached_property
-    def monthly_returns(self) -> pd.DataFrame:
-        """Each month's change as a fraction: a row per year, columns 1 to 12 and `total` (the year's)."""
-        return frames.monthly_returns(self.daily_equity, self.capital)
 
     # -- numbers
 
@@ -320,19 +242,6 @@ class Result:
             raise AttributeError(f"a Result has no {name!r}" + (f"; did you mean {instead}?" if near else ""))
 
     # -- within
-
-    @cached_property
-    def _names(self) -> frames.Names:
-        multipliers = np.array([one.multiplier for one in self.instruments], dtype=np.float64)
-        return frames.Names(self.strategies, self.symbols, multipliers)
-
-    @cached_property
-    def _instants(self) -> pd.DatetimeIndex:
-        return frames.utc(self.outcome.time, "time")
-
-    @cached_property
-    def _marks(self) -> DayMarks:
-        return day_marks(self.outcome.time, self.day_end)
 
     @cached_property
     def _first_bars(self) -> tuple[int, ...]:

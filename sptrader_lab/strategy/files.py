@@ -57,7 +57,7 @@ def _hint(path: Path) -> str:
     named = [path] if path.suffix in (".yaml", ".yml") else [path, path.with_name(f"{path.name}.yaml")]
     places = [Path()] if path.is_absolute() else [Path(), Path("strategies"), Path(".."), Path("..", "strategies")]
     found = next((near for place in places for file in named if (near := place / file).is_file()), None)
-    if found is None and path.parent.is_dir():
-        like = nearest(path.name, [item.name for item in path.parent.glob("*.y*ml")])
-        found = path.parent / like if like else None
+    for folder in [(place / path).parent for place in places] if found is None else []:
+        like = nearest(path.name, [item.name for item in folder.glob("*.y*ml")])
+        found = found or (folder / like if like else None)
     return f" Did you mean {str(found)!r}?" if found else ""

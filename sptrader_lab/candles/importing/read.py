@@ -119,7 +119,9 @@ def _csv(path: Path) -> Table:
     columns = tuple(column[filled].reset_index(drop=True) for column in columns) if not filled.all() else columns
     line = line[filled]
     told = tuple((number, why) for number, why in ragged if lines[number - 1].strip())
-    if not len(line) and not told:
+    if not len(line) and told:
+        raise ImportRefused(f"{path}:{told[0][0]}: no row has as many fields as the first line; here {told[0][1]}")
+    if not len(line):
         raise ImportRefused(f"{path}: the file holds a header and no rows")
     return Table(path, header, has_header, columns, line, told, lines)
 

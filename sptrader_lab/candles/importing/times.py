@@ -27,6 +27,7 @@ _YEAR_LAST: Final = rf"(\d{{1,2}})[-./](\d{{1,2}})[-./](\d{{4}}){_CLOCK}{_ZONE}"
 _SOLID: Final = r"(\d{4})(\d\d)(\d\d)(?:[ T]?(\d{4}(?:\d\d)?))?()"
 _YEARS: Final = (1800, 2099)
 _LATEST: Final = 4_102_444_800 * SECOND  # 2100-01-01
+_PIECE: Final = 1 << 16
 _EPOCHS: Final = ((9, 11, 10**9), (12, 13, 10**6), (15, 16, 1000), (18, 19, 1))
 
 
@@ -126,7 +127,9 @@ def _wall_clock(values: pd.Series, layout: Layout, place: Place) -> _Naive:
         return _epoch(text, wall_clock=layout.wall_clock)
     shapes: tuple[tuple[str, Callable[..., Any]], ...] = ((_YEAR_FIRST, _ymd), (_SOLID, _ymd), (_YEAR_LAST, _dmy))
     shape, order = max(shapes, key=lambda pair: float(sample.str.fullmatch(pair[0]).mean()))
-    parts = text.str.extract(f"^{shape}$")
+    # In pieces: matching makes a Python object of every field, and a piece's are gone before the next.
+    pieces = [text.iloc[low : low + _PIECE].str.extract(f"^{shape}$") for low in range(0, len(text), _PIECE)]
+    parts = pd.concat(pieces)
     return _assemble(order(parts, layout, place), parts)
 
 
