@@ -289,8 +289,8 @@ def test_two_views_and_the_kernel_follow_each_other(reader: Reader) -> None:
     reader.keep("plot")
 
     # The line of facts follows the pointer, and forgets what a zoom took from under it.
-    line = """() => [...Bokeh.index].flatMap((view) => view.model.children?.[0].center ?? [])
-      .map((each) => each.text ?? "").join("")"""
+    line = """() => [...Bokeh.index].flatMap((view) => [...view.model.document?._all_models.values() ?? []])
+      .filter((model) => model.type === "Label" && model.y_units === "screen").map((label) => label.text).join("")"""
     page.locator(".bk-Figure").first.hover(position={"x": 480, "y": 200})
     page.locator(".bk-Figure").first.hover(position={"x": 500, "y": 200})
     page.wait_for_timeout(200)
@@ -305,8 +305,18 @@ def test_two_views_and_the_kernel_follow_each_other(reader: Reader) -> None:
         page.mouse.wheel(0, -400)
         page.wait_for_timeout(60)
     reader.wait_kernel(titles, "EURUSD 1h")
-    assert page.evaluate(line) == ""
     page.wait_for_timeout(500)
+    page.locator(".bk-Figure").first.hover(position={"x": 510, "y": 200})
+    page.wait_for_timeout(200)
+    said = page.evaluate(line).split("   ")
+    bar = f"list(result.candles[0].time).index(np.datetime64({said[0]!r}, 'ns').astype(int))"
+    close = reader.kernel(f"import numpy as np; print(f'C {{result.candles[0].close[{bar}]:.5f}}')")
+    assert said[4] == close
+    page.mouse.move(5, 5)
+    page.evaluate("() => [...Bokeh.index].find((view) => view.model.children).model.children[0].reset.emit()")
+    reader.wait_kernel(titles, before)
+    page.wait_for_timeout(500)
+    assert page.evaluate(line) == ""
     reader.keep("plot-zoomed")
 
     # What the kernel changes reaches both views, and what one view changed is not echoed to it for ever.

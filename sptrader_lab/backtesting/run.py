@@ -14,6 +14,7 @@ from sptrader_lab.backtesting import lookahead as looking
 from sptrader_lab.backtesting.admission import admitted, as_candles, as_capital, check_words, marks_per_year
 from sptrader_lab.backtesting.manifest import make_manifest, read_sources
 from sptrader_lab.backtesting.simulate import simulate
+from sptrader_lab.candles.gaps import coverage
 from sptrader_lab.components.library import Library, scan, standard_folders
 from sptrader_lab.kernel.layout import Leg, contract
 from sptrader_lab.results.result import Result
@@ -180,6 +181,7 @@ def _warnings(plan: Plan, prepared: Sequence[_Prepared]) -> tuple[str, ...]:
     """Return what the file says without effect, what the candles can't give, why nothing was entered, what failed."""
     found = [str(warning) for warning in plan.strategy.warnings]
     for one in prepared:
+        found += [note for note in (coverage(one.candles).warning,) if note]
         found += plan.notes(one.candles)
         found += plan.silence(one.candles, one.computed, one.leg.decisions)
         found += [f"{key} failed and is undefined on every bar: {why}" for key, why in one.computed.failures.items()]

@@ -103,20 +103,21 @@ def find_gaps(time: NDArray[np.int64], frame: Timeframe, facts: Instrument, days
     if len(time) < 2:
         return ()
     closes = close_times(time, frame, facts.day_end)
+    apart = np.flatnonzero(time[1:] > closes[:-1])  # most candles begin where the one before is closed
+    begin, end = closes[apart], time[apart + 1]
     if frame.intraday:
-        missing = (days.open_before(time[1:]) - days.open_before(closes[:-1])) // frame.ns
+        missing = (days.open_before(end) - days.open_before(begin)) // frame.ns
         if not (facts.every_day or facts.day_end == FX_DAY_END):
             # The hours of an exchange are not known, so only what is missing within one day counts.
-            missing[np.diff(days.number(time)) > 0] = 0
+            missing[days.number(end) > days.number(time[apart])] = 0
     elif frame.unit == "d":
         before = np.concatenate([[0], np.cumsum(days.open)])
-        number = days.number(time)
-        missing = before[number[1:]] - before[number[:-1] + 1]
+        missing = before[days.number(end)] - before[days.number(time[apart]) + 1]
     else:
         ends = period_ends(int(time[0]), int(time[-1]), frame, facts.day_end)
-        missing = np.diff(np.searchsorted(ends, time, side="right")) - 1
+        missing = np.searchsorted(ends, end, side="right") - np.searchsorted(ends, time[apart], side="right") - 1
     holes = np.flatnonzero(missing > 0)
-    return tuple(Gap(int(closes[row]), int(time[row + 1]), int(missing[row])) for row in holes)
+    return tuple(Gap(int(begin[hole]), int(end[hole]), int(missing[hole])) for hole in holes)
 
 
 def when(instant: int) -> str:

@@ -164,8 +164,11 @@ class PricePane:
         fig, colours = self.fig, self.about.colours
         colour = field("up", LinearColorMapper(palette=[colours.falling, colours.rising], low=0, high=1))
         wicks = fig.segment("x", "high", "x", "low", color=colour, source=self.rows)
-        # Rectangles, not bars: Bokeh draws bars that lie outside the view along the frame's edges.
-        bodies = fig.rect("x", "middle", "width", "body", fill_color=colour, line_color=colour, source=self.rows)
+        # Rectangles, not bars: Bokeh draws bars that lie outside the view along the frame's edges. It leaves out empty
+        # rectangles, so the close has a line of its own; and only bars know which of them is above or below the pointer.
+        fig.rect("x", "middle", "width", "body", fill_color=colour, line_color=colour, source=self.rows)
+        fig.segment("left", "close", "right", "close", color=colour, source=self.rows)
+        spans = fig.vbar("x", "width", "low", "high", fill_color=None, line_color=None, source=self.rows)
         self._ranged: list[Any] = [wicks]
         line = Label(
             x=6,
@@ -184,7 +187,7 @@ class PricePane:
         extra = [[each.overlay.label, each.column, each.overlay.pane == PRICE_PANE] for each in self.about.lines]
         args = {"rows": self.rows, "line": line, "digits": self.about.text.digits, "extra": extra}
         tell = CustomJS(args=args, code=script("readout"))
-        fig.add_tools(HoverTool(tooltips=None, renderers=[bodies], mode="vline", callback=tell, visible=False))
+        fig.add_tools(HoverTool(tooltips=None, renderers=[spans], mode="vline", callback=tell, visible=False))
         forget(fig.x_range, line=line)
         self.rows.js_on_change("data", CustomJS(args={"line": line, "spans": []}, code=script("away")))
 
@@ -207,9 +210,12 @@ class PricePane:
 
 
 def _columns(about: Subject, shown: Window) -> dict[str, Any]:
+    x, width = about.axis.middle(shown), about.axis.body(shown)
     return {
-        "x": about.axis.middle(shown),
-        "width": np.full(len(shown.first), about.axis.body(shown)),
+        "x": x,
+        "width": np.full(len(x), width),
+        "left": x - width / 2,
+        "right": x + width / 2,
         "middle": (shown.open + shown.close) / 2,
         "body": np.abs(shown.close - shown.open),
         "time": shown.time / _MS,

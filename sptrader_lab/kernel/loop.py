@@ -22,7 +22,7 @@ def run_bars(run: Run, room: int) -> bool:
     A caller that gets False enlarges the journal and calls again: the book holds everything, so where a run pauses leaves
     no trace in its bytes.
     """
-    market, legs, book, journal = run.market, run.legs, run.book, run.journal
+    market, book, journal = run.market, run.book, run.journal
     while True:
         hurry(run)
         if not set_clock(market, book):

@@ -83,6 +83,8 @@ def load_result(run_id: str, folder: str | Path = "data/runs") -> Result:
 
     Raises
     ------
+    InputError
+        When it is no text, such as a result in place of its id.
     RunError
         When there is no such run (with the nearest ids), or its files are not as they were written.
     """

@@ -32,7 +32,8 @@ export default ({trades, rows, labels, view, fig, most}) => {
     const x = Math.min(Math.max(across(exit[i]), half), width - half)
     const place = (px) => view.start + px / width * (view.end - view.start)
     let top = down(exit_price[i]) - 5, bottom = down(exit_price[i]) + 5
-    for (let k = first(place(x - half)), last = first(place(x + half)); k < last; k++) {
+    const reach = (rows.data.width[0] ?? 0) / 2
+    for (let k = first(place(x - half) - reach), last = first(place(x + half) + reach); k < last; k++) {
       top = Math.min(top, down(rows.data.high[k]))
       bottom = Math.max(bottom, down(rows.data.low[k]))
     }
