@@ -248,7 +248,9 @@ def test_what_is_no_candles_is_answered_with_how_to_get_some(given: object) -> N
 def test_a_limit_of_a_billion_positions_costs_no_memory() -> None:
     """S21: the book is as large as the wishes, not as the limit."""
     text = CROSSOVER.read_text().replace("max_positions: 1", "max_positions: 1000000000")
-    strategy = lab.load_strategy(text + "\nrisk: {max_positions_per_symbol: 1000000000}\n" if "\nrisk:" not in text else text)
+    strategy = lab.load_strategy(
+        text + "\nrisk: {max_positions_per_symbol: 1000000000}\n" if "\nrisk:" not in text else text
+    )
     assert lab.backtest(strategy, walk(bars=300)).metrics["total_trades"] > 0
 
 

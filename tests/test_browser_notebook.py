@@ -309,8 +309,10 @@ def test_two_views_and_the_kernel_follow_each_other(reader: Reader) -> None:
     page.locator(".bk-Figure").first.hover(position={"x": 510, "y": 200})
     page.wait_for_timeout(200)
     said = page.evaluate(line).split("   ")
-    bar = f"list(result.candles[0].time).index(np.datetime64({said[0]!r}, 'ns').astype(int))"
-    close = reader.kernel(f"import numpy as np; print(f'C {{result.candles[0].close[{bar}]:.5f}}')")
+    opened = f"pd.Timestamp({said[0]!r}).value"
+    close = reader.kernel(
+        f"import pandas as pd; one = result.candles[0]; print('C %.5f' % one.close[list(one.time).index({opened})])"
+    )
     assert said[4] == close
     page.mouse.move(5, 5)
     page.evaluate("() => [...Bokeh.index].find((view) => view.model.children).model.children[0].reset.emit()")
@@ -348,10 +350,9 @@ def test_a_notebook_that_is_opened_again_shows_the_numbers_and_how_to_get_the_re
     reader.run_all()
     page = reader.page
     reader.wait_painted(2)
-    table, hint = (
-        page.get_by_text("Run the cell again for charts"),
-        page.get_by_text("Run the cell again for this chart"),
-    )
+    book = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+    table = book.get_by_text("Run the cell again for charts")
+    hint = book.get_by_text("Run the cell again for this chart")
     assert not table.is_visible()
     assert not hint.is_visible()
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
@@ -361,11 +362,37 @@ def test_a_notebook_that_is_opened_again_shows_the_numbers_and_how_to_get_the_re
     reader.open("again.ipynb")
     table.wait_for()
     hint.wait_for()
-    assert page.locator(".spt-left-behind").get_by_text("sharpe_ratio").is_visible()
+    assert book.locator(".spt-left-behind").get_by_text("sharpe_ratio").is_visible()
     page.wait_for_timeout(3000)
     reader.keep("opened-again")
-    assert not page.get_by_text("Error displaying widget").first.is_visible()
+    assert not any(each.is_visible() for each in book.get_by_text("Error displaying widget").all())
     assert reader.outside == []
+
+
+# Boxes of the profit labels that are drawn, in pixels, after a zoom to some bars.
+LABELS = """async ([start, end]) => {
+  const fig = [...Bokeh.index][0].model.children[0]
+  fig.x_range.setv({start, end})
+  await new Promise((done) => setTimeout(done, 500))
+  const data = [...fig.document._all_models.values()].find((each) => each.data?.text && each.data?.won).data
+  const {y_range, inner_width, inner_height} = fig
+  return [...data.x.keys()].map((i) => [(data.x[i] - start) / (end - start) * inner_width,
+    (y_range.end - data.y[i]) / (y_range.end - y_range.start) * inner_height, 3.3 * data.text[i].length])
+}"""
+
+
+def test_profit_labels_come_with_few_trades_and_leave_each_other_room(chromium: Any, tmp_path: Path) -> None:
+    path = write_report(make_result(random_candles(900)), tmp_path / "report.html")
+    page = chromium.new_page(viewport={"width": 1400, "height": 1000})
+    page.goto(path.as_uri())
+    page.wait_for_function("() => [...Bokeh.index].length > 0")
+    assert page.evaluate(LABELS, [-9, 909]) == []
+    boxes = page.evaluate(LABELS, [50, 300])
+    page.close()
+    assert len(boxes) > 8
+    for place, (x, y, half) in enumerate(boxes):
+        for other_x, other_y, other_half in boxes[:place]:
+            assert abs(x - other_x) >= half + other_half or abs(y - other_y) >= 13
 
 
 def test_a_report_opens_without_a_network_in_the_readers_theme(chromium: Any, tmp_path: Path) -> None:

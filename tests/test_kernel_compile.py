@@ -15,7 +15,9 @@ import pytest
 from sptrader_lab.kernel import compile as compiling
 from tests.conftest import ROOT
 
-FIRST_CALL = "import numpy as np; from sptrader_lab.kernel.rolling import above; print(above(np.ones(2), np.zeros(2)).all())"
+FIRST_CALL = (
+    "import numpy as np; from sptrader_lab.kernel.rolling import above; print(above(np.ones(2), np.zeros(2)).all())"
+)
 
 
 def run_with_cache(folder: Path) -> set[Path]:
