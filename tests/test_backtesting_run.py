@@ -257,3 +257,27 @@ def test_a_limit_of_a_billion_positions_costs_no_memory() -> None:
 def test_swapped_arguments_are_told_their_order() -> None:
     with pytest.raises(InputError, match=r"the order is lab\.backtest\(strategy, candles\)"):
         lab.backtest(walk(bars=5), lab.load_strategy(CROSSOVER))
+
+
+def test_a_library_that_the_strategy_was_loaded_with_is_the_one_that_runs(tmp_path: Path) -> None:
+    """Components far from the strategy's file are found by the run as they were by the load."""
+    folder = tmp_path / "elsewhere" / "indicators"
+    folder.mkdir(parents=True)
+    head = '"""An indicator."""\n\nfrom sptrader_lab.components import Column\n\n\n'
+    (folder / "own.py").write_text(head + "def own(close: Column) -> Column:\n    return close * 0.999\n")
+    library = lab.scan_components(tmp_path / "elsewhere")
+    strategy = lab.load_strategy(TEMPLATE.format(component="own"), library=library)
+    assert lab.backtest(strategy, walk()).metrics["signals_generated"] == 0
+    (folder / "own.py").write_text(head + "def own(close: Column) -> Column:\n    return close * 1.001\n")
+    assert len(lab.backtest(strategy, walk()).outcome.orders) == 0  # edited since: the run reads it afresh
+
+
+def test_a_run_saved_unchecked_runs_again_unchecked(with_component: Callable[[str], Path], tmp_path: Path) -> None:
+    """What the caller chose is an input too; without it the look-ahead check would end the re-run."""
+    path = with_component("def own(close: Column) -> Column:\n    return np.roll(close, -1)\n")
+    run_id = lab.backtest(path, walk(), lookahead="off").save(tmp_path / "runs")
+    assert lab.rerun(run_id, tmp_path / "runs").same
+
+
+def test_capital_may_be_a_number_of_numpy() -> None:
+    assert lab.backtest(CROSSOVER, walk(bars=50), capital=np.int64(5000)).capital == 5000.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Any, Final
 
 import numpy as np
@@ -64,7 +65,7 @@ def as_capital(given: object) -> float:
     InputError
         When it is none.
     """
-    if isinstance(given, bool) or not isinstance(given, (int, float)) or not math.isfinite(given) or given <= 0:
+    if isinstance(given, bool) or not isinstance(given, Real) or not math.isfinite(given) or given <= 0:
         raise InputError(f"capital {given!r} must be a number above zero, in the account's currency")
     return float(given)
 

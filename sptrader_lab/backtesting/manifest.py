@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,7 @@ def make_manifest(
     capital: float,
     start: int | None,
     on_error: str,
+    lookahead: str,
 ) -> dict[str, Any]:
     """Return strategy, components, rules, candles, instruments, account and versions, as plain data."""
     strategy = plan.strategy
@@ -41,13 +43,20 @@ def make_manifest(
         "capital": capital,
         "start": start,
         "on_component_error": on_error,
+        "lookahead": lookahead,
         "versions": {
             "sptrader_lab": __version__,
             "kernel": source_hash(),
             "python": platform.python_version(),
-            **{name: version(name) for name in _LIBRARIES},
+            **_library_versions(),
         },
     }
+
+
+@cache
+def _library_versions() -> dict[str, str]:
+    """Return the versions that shape a run; looked up once, because reading an installation's metadata takes milliseconds."""
+    return {name: version(name) for name in _LIBRARIES}
 
 
 def _described(candles: Candles) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def rerun(run_id: str, folder: str | Path = "data/runs") -> Rerun:
             capital=saved.capital,
             start=manifest["start"],
             on_error=manifest["on_component_error"],
-            mode="check",
+            mode=manifest["lookahead"],
         )
     return Rerun(saved, result, result.digest == saved.digest, _changed("", saved.manifest, result.manifest))
 

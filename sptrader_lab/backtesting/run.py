@@ -15,7 +15,7 @@ from sptrader_lab.backtesting.admission import admitted, as_candles, as_capital,
 from sptrader_lab.backtesting.manifest import make_manifest, read_sources
 from sptrader_lab.backtesting.simulate import simulate
 from sptrader_lab.candles.gaps import coverage
-from sptrader_lab.components.library import Library, scan, standard_folders
+from sptrader_lab.components.library import scan
 from sptrader_lab.kernel.layout import Leg, contract
 from sptrader_lab.results.result import Result
 from sptrader_lab.strategy.load import load_strategy
@@ -63,7 +63,8 @@ def backtest(
     on_component_error : {"raise", "continue"}
         A component that raises ends the run with its own traceback, or is recorded, undefined and warned about.
     lookahead : {"check", "exhaustive", "off"}
-        How components are tested for looking ahead (S2): on a few prefixes, on one per bar with an order, or not.
+        How components are tested for looking ahead (S2): on fewer candles, cut where a peek would pay; besides at
+        every bar with an order; or not at all.
 
     Returns
     -------
@@ -83,7 +84,7 @@ def backtest(
     several = as_candles(candles)
     chosen = strategy if isinstance(strategy, Strategy) else load_strategy(strategy)
     chosen = chosen.with_parameters(parameters or {})
-    plan = make_plan(chosen, _library(chosen))
+    plan = make_plan(chosen, scan(*chosen.component_folders))
     return run_plan(plan, several, capital=capital, start=start, on_error=on_component_error, mode=lookahead)
 
 
@@ -126,7 +127,9 @@ def run_plan(
         currency=instruments[0].quote,
         days_per_year=marks_per_year(candles, instruments),
         day_end=day_end,
-        manifest=make_manifest(plan, candles, instruments, capital=money, start=begin, on_error=on_error),
+        manifest=make_manifest(
+            plan, candles, instruments, capital=money, start=begin, on_error=on_error, lookahead=mode
+        ),
         sources=read_sources(plan),
         signal_events=tuple(
             events for number, one in enumerate(prepared) for events in plan.signals(one.computed, number)
@@ -138,11 +141,6 @@ def run_plan(
         band=lambda: _band(default, outcome, money),
         instruments=instruments,
     )
-
-
-def _library(strategy: Strategy) -> Library:
-    near = None if strategy.path == "<text>" else Path(strategy.path).parent
-    return scan(*standard_folders(near))
 
 
 def _prepare(plan: Plan, candles: Candles, number: int, on_error: Literal["raise", "continue"]) -> _Prepared:
@@ -181,8 +179,8 @@ def _warnings(plan: Plan, prepared: Sequence[_Prepared]) -> tuple[str, ...]:
     """Return what the file says without effect, what the candles can't give, why nothing was entered, what failed."""
     found = [str(warning) for warning in plan.strategy.warnings]
     for one in prepared:
-        found += [note for note in (coverage(one.candles).warning,) if note]
+        found.append(coverage(one.candles).warning)
         found += plan.notes(one.candles)
         found += plan.silence(one.candles, one.computed, one.leg.decisions)
         found += [f"{key} failed and is undefined on every bar: {why}" for key, why in one.computed.failures.items()]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(filter(None, found)))

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from sptrader_lab.backtesting.admission import as_capital
 from sptrader_lab.errors import InputError
 from sptrader_lab.kernel.compile import notice_first_use
 from sptrader_lab.kernel.layout import ATR_COLUMNS, Leg, enlarged, make_book, make_journal, make_legs, make_market
@@ -56,8 +57,7 @@ def simulate(
     InputError
         When lengths or numbers don't fit together.
     """
-    if not capital > 0 or not np.isfinite(capital):
-        raise InputError(f"capital {capital!r} must be a number above zero")
+    capital = as_capital(capital)
     ordered = sorted(legs, key=lambda leg: (leg.strategy, leg.symbol))
     _check_legs(candles, ordered)
     notice_first_use()

@@ -18,33 +18,15 @@ if TYPE_CHECKING:
     from sptrader_lab.results.result import Result
 
 
-def result_layout(
-    result: Result,
-    symbol: int | str = 0,
-    start: object = None,
-    end: object = None,
-    max_candles: int = 2000,
-    *,
-    gaps: bool = False,
-    theme: str = "auto",
-) -> LayoutDOM:
-    """Return price, indicator panes, equity and drawdown with one x-range; parameters as in `price_chart`."""
-    return result_drawing(result, symbol, start, end, max_candles, gaps=gaps, theme=theme).root
+def result_layout(result: Result, symbol: int | str = 0, **options: Any) -> LayoutDOM:
+    """Return price, indicator panes, equity and drawdown with one x-range; options as in `price_chart`."""
+    return result_drawing(result, symbol, **options).root
 
 
-def price_drawing(
-    result: Result,
-    symbol: int | str = 0,
-    start: object = None,
-    end: object = None,
-    max_candles: int = 2000,
-    *,
-    gaps: bool = False,
-    theme: str = "auto",
-) -> Drawing:
-    """Return price and indicator panes, with the means to draw another stretch; parameters as in `price_chart`."""
-    about = subject(result, symbol, max_candles, gaps=gaps, theme=theme)
-    bars = stretch(about.candles, start, end)
+def price_drawing(result: Result, symbol: int | str = 0) -> Drawing:
+    """Return price and indicator panes of a whole run, with the means to draw another stretch."""
+    about = subject(result, symbol)
+    bars = 0, len(about.candles)
     view, cross = about.axis.view(*bars), cross_line(about.colours)
     price = PricePane(about, view, bars, cross=cross)
     return Drawing(_stacked([price.fig, *indicator_panes(price, cross)]), view, about.axis, price.draw)

@@ -87,15 +87,13 @@ def price_chart(
     return fig
 
 
-def subject(result: Result, symbol: int | str, max_candles: int, *, gaps: bool, theme: str) -> Subject:
+def subject(
+    result: Result, symbol: int | str, max_candles: int = 2000, *, gaps: bool = False, theme: str = "auto"
+) -> Subject:
     """Gather what the chart of one symbol needs."""
     which = symbol_index(result, symbol)
     candles = result.candles[which]
-    lines = [
-        Line(f"line{place}", overlay)
-        for place, overlay in enumerate(result.overlays.get(candles.symbol, ()))
-        if len(overlay.values) == len(candles)  # the run may hold one symbol in two timeframes
-    ]
+    lines = [Line(f"line{place}", overlay) for place, overlay in enumerate(result.overlays.get(candles.symbol, ()))]
     axis = BarAxis(candles.time, float(candles.period.ns), gaps)
     return Subject(
         candles,

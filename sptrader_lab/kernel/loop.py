@@ -10,7 +10,7 @@ from sptrader_lab.kernel.decide import apply_limits, decide_entries, decide_exit
 from sptrader_lab.kernel.journal import note_refusal, note_step
 from sptrader_lab.kernel.match import passed_at_open, reached_inside, trail_level
 from sptrader_lab.kernel.quiet import hurry
-from sptrader_lab.kernel.state import Book, Market, Run
+from sptrader_lab.kernel.state import FILLS, ORDERS, REFUSALS, STEPS, TRADES, Book, Market, Run
 from sptrader_lab.types.reasons import EXPIRED, NONE
 from sptrader_lab.types.records import REFUSED
 
@@ -29,11 +29,11 @@ def run_bars(run: Run, room: int) -> bool:
             return True
         used = journal.used
         if (
-            used[0] + room > len(journal.orders)
-            or used[1] + room > len(journal.fills)
-            or used[2] + room > len(journal.trades)
-            or used[3] + room > len(journal.refusals)
-            or used[4] >= len(journal.time)
+            used[ORDERS] + room > len(journal.orders)
+            or used[FILLS] + room > len(journal.fills)
+            or used[TRADES] + room > len(journal.trades)
+            or used[REFUSALS] + room > len(journal.refusals)
+            or used[STEPS] >= len(journal.time)
         ):
             return False
         step(run)

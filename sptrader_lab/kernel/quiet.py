@@ -85,16 +85,15 @@ def hurry_held(run: Run) -> None:
             account.equity = equity
             day_end = turn_day(market, account, now)
             least = least_equity(account)
-        if marked > peak:
-            peak = marked
-        else:
-            fall = peak - marked
-            if fall > peak * deepest * CLEARLY_LESS:  # a division only where the deepest drawdown may grow
-                if marked <= least or fall >= peak * account.drawdown_limit * CLEARLY_LESS:
-                    break
-                deepest = max(deepest, fall / peak)
         if marked <= least:
             break
+        fall = peak - marked
+        if fall < 0.0:
+            peak = marked
+        elif fall > peak * deepest * CLEARLY_LESS:  # a division only where the deepest drawdown may grow
+            if fall >= peak * account.drawdown_limit * CLEARLY_LESS:
+                break
+            deepest = max(deepest, fall / peak)
         equity = marked
         highest, lowest = max(highest, high), min(lowest, low)
         if trails:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, PlainSerializer, PrivateAttr
@@ -147,6 +148,16 @@ class Strategy(Section):
     def referenced_parameters(self) -> tuple[str, ...]:
         """Names in `parameters` that anything refers to, sorted."""
         return self.origin.referenced
+
+    @property
+    def component_folders(self) -> tuple[Path, ...]:
+        """The folders of the library it was loaded with, else those around its file; a run scans them afresh."""
+        library = self.origin.library
+        if library is not None and library.folders:
+            return library.folders
+        from sptrader_lab.components.library import standard_folders
+
+        return standard_folders(None if self.path == "<text>" else Path(self.path).parent)
 
     @property
     def stop_loss(self) -> Level | None:
