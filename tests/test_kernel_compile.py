@@ -1,10 +1,7 @@
-"""Compiled code: where it is kept, who notices, and what it must not change."""
+"""Compiled code: where it is kept, and what it must not change (tests/test_determinism.py: who compiles, and who loads)."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -13,29 +10,6 @@ import numpy as np
 import pytest
 
 from sptrader_lab.kernel import compile as compiling
-from tests.conftest import ROOT
-
-FIRST_CALL = (
-    "import numpy as np; from sptrader_lab.kernel.rolling import above; print(above(np.ones(2), np.zeros(2)).all())"
-)
-
-
-def run_with_cache(folder: Path) -> set[Path]:
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder)}
-    done = subprocess.run(
-        [sys.executable, "-c", FIRST_CALL], env=environment, capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    assert done.stdout.strip() == "True"
-    return set(folder.rglob("*.nbc"))
-
-
-def test_a_second_process_loads_what_the_first_compiled(tmp_path: Path) -> None:
-    first = run_with_cache(tmp_path)
-    written = {path: path.stat().st_mtime_ns for path in first}
-    second = run_with_cache(tmp_path)
-    assert first
-    assert second == first
-    assert {path: path.stat().st_mtime_ns for path in second} == written
 
 
 def test_the_cache_folder_is_the_first_that_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 
 from sptrader_lab.errors import InputError
+from sptrader_lab.results.metrics import day_marks
 from sptrader_lab.types.calendar import (
     DAY,
     FX_DAY_END,
@@ -44,6 +45,39 @@ def test_every_fx_day_from_2000_to_2030_ends_at_17_new_york_s4():
     assert np.all(np.diff(trading_dates(ends, FX_DAY_END)) == np.timedelta64(1, "D"))
     lengths, counts = np.unique(np.diff(ends) // HOUR, return_counts=True)
     assert dict(zip(lengths.tolist(), counts.tolist(), strict=True)) == {23: 31, 24: len(ends) - 63, 25: 31}
+
+
+def test_fx_day_ends_equal_those_computed_day_by_day_from_zoneinfo_and_from_the_law_s4():
+    """Summer time by the Uniform Time Act: until 2006 from April's first Sunday, since 2007 from March's second."""
+
+    def sunday(year: int, month: int, number: int) -> dt.date:
+        first = dt.date(year, month, 1)
+        return first + dt.timedelta(days=(6 - first.weekday()) % 7 + 7 * (number - 1))
+
+    def last_of_october(year: int) -> dt.date:
+        return dt.date(year, 10, 31) - dt.timedelta(days=(dt.date(year, 10, 31).weekday() + 1) % 7)
+
+    day, by_zone, by_law = dt.date(2000, 1, 1), [], []
+    while day <= dt.date(2030, 12, 31):
+        end = dt.datetime.combine(day, dt.time(17), NEW_YORK)
+        by_zone.append(int(end.timestamp()) * SECOND)
+        late = day.year >= 2007
+        summer = sunday(day.year, 3, 2) if late else sunday(day.year, 4, 1)
+        winter = sunday(day.year, 11, 1) if late else last_of_october(day.year)
+        hour = dt.time(21 if summer <= day < winter else 22, tzinfo=dt.UTC)
+        by_law.append(int(dt.datetime.combine(day, hour).timestamp()) * SECOND)
+        day += dt.timedelta(days=1)
+    ends = day_ends(by_law[0], by_law[-1] - 1, FX_DAY_END)
+    assert ends.tolist() == by_law == by_zone
+    around = np.sort(np.concatenate([ends - 1, ends, ends + 1]))
+    assert day_marks(around, FX_DAY_END).step.tolist() == [*range(1, len(around), 3), len(around) - 1]
+    # A day's candle that opens at the end of the day before, or an instant later, closes at its own.
+    days = timeframe("1d")
+    assert (
+        close_times(ends[:-1], days, FX_DAY_END).tolist()
+        == close_times(ends[:-1] + 1, days, FX_DAY_END).tolist()
+        == by_law[1:]
+    )
 
 
 def test_a_midnight_that_ends_a_day_is_named_after_the_day_before_s4():

@@ -7,16 +7,26 @@ from typing import Final
 
 import numpy as np
 
-from sptrader_lab.backtesting.admission import as_capital
 from sptrader_lab.errors import InputError
 from sptrader_lab.kernel.compile import notice_first_use
-from sptrader_lab.kernel.layout import ATR_COLUMNS, Leg, enlarged, make_book, make_journal, make_legs, make_market
+from sptrader_lab.kernel.layout import (
+    OPTIONAL_COLUMNS,
+    Leg,
+    enlarged,
+    make_book,
+    make_journal,
+    make_legs,
+    make_market,
+)
 from sptrader_lab.kernel.loop import run_bars
-from sptrader_lab.kernel.state import ENTER_LONG, ENTER_SHORT, Book, Journal, Records, Run
+from sptrader_lab.kernel.state import CASHFLOWS, ENTER_LONG, ENTER_SHORT, STEPS, Book, Journal, Market, Records, Run
+from sptrader_lab.types.account import Account
 from sptrader_lab.types.calendar import DayEnd
 from sptrader_lab.types.candles import Candles
 from sptrader_lab.types.decisions import Decisions
-from sptrader_lab.types.outcome import Outcome
+from sptrader_lab.types.outcome import MARK, Outcome
+from sptrader_lab.types.records import TARGET, records
+from sptrader_lab.types.surroundings import Surroundings
 
 _MOST_AT_FIRST: Final = 200_000
 
@@ -26,9 +36,12 @@ def simulate(
     legs: Sequence[Leg],
     rules: Records,
     contracts: Records,
-    capital: float,
+    account: Account,
     day_end: DayEnd,
     start: int | None = None,
+    *,
+    targets: Records | None = None,
+    surroundings: Sequence[Surroundings] = (),
 ) -> Outcome:
     """Run the kernel over all candles.
 
@@ -40,12 +53,16 @@ def simulate(
         Decisions, one value per candle of the leg's symbol; any order, one leg per (strategy, symbol).
     rules : numpy.recarray of RULES, shape (strategies,)
     contracts : numpy.recarray of CONTRACT, shape (symbols,)
-    capital : float
-        Equity before the first candle, account money, above zero.
+    account : Account
+        Capital (above zero), margin and the limits of the account as a whole.
     day_end : DayEnd
         When the account's trading day ends (S4).
     start : int, optional
         Instant (ns UTC) before which nothing is decided and nothing measured; earlier candles are warm-up.
+    targets : numpy.recarray of TARGET, optional
+        Rows that rules with several targets point to.
+    surroundings : sequence of Surroundings, optional
+        One per symbol: spread, conversion, corporate actions, finer candles.
 
     Returns
     -------
@@ -57,21 +74,23 @@ def simulate(
     InputError
         When lengths or numbers don't fit together.
     """
-    capital = as_capital(capital)
     ordered = sorted(legs, key=lambda leg: (leg.strategy, leg.symbol))
     _check_legs(candles, ordered)
     notice_first_use()
-    market = make_market(candles, contracts, day_end, start)
+    market = make_market(candles, contracts, day_end, start, surroundings)
     columns = make_legs(candles, ordered)
-    book = make_book(market, columns, rules, capital)
-    room = 4 * (len(book.positions) + len(ordered)) + 8
+    book = make_book(market, columns, rules, account)
+    # What one step may write: of every slot an entry, its exits by targets and stop, and what cash flows since the last.
+    most = max(int(rules.targets.max(initial=0)), int(np.diff(market.action_first).max(initial=0)))
+    room = (4 + most) * (len(book.positions) + len(ordered)) + 8
     # An entry leaves about two orders; the memory of records that never come is never touched.
     likely = 2 * int(np.count_nonzero(columns.flags & (ENTER_LONG | ENTER_SHORT))) + room
     steps = int((market.last - market.begin).max(initial=0))
-    journal = make_journal(min(max(likely, 2 * room), _MOST_AT_FIRST), steps)
-    while not run_bars(Run(market, columns, rules, book, journal), room):
+    journal = make_journal(max(min(likely, _MOST_AT_FIRST), 2 * room), steps, len(rules))
+    aims = records(0, TARGET) if targets is None else targets
+    while not run_bars(Run(market, columns, rules, aims, book, journal), room):
         journal = enlarged(journal, room)
-    return _outcome(book, journal)
+    return _outcome(_marks(candles, market, book), book, journal)
 
 
 def _check_legs(candles: Sequence[Candles], legs: Sequence[Leg]) -> None:
@@ -84,19 +103,32 @@ def _check_legs(candles: Sequence[Candles], legs: Sequence[Leg]) -> None:
         want = len(candles[leg.symbol])
         for name in Decisions._fields:
             column = getattr(leg.decisions, name)
-            if len(column) != want and not (name in ATR_COLUMNS and len(column) == 0):
+            if len(column) != want and not (name in OPTIONAL_COLUMNS and len(column) == 0):
                 raise InputError(f"{name} has {len(column)} values for {want} candles of {candles[leg.symbol].symbol}")
 
 
-def _outcome(book: Book, journal: Journal) -> Outcome:
-    orders, fills, trades, refusals = (
-        table[:used].copy().view(np.recarray) for table, used in zip(journal[:4], journal.used[:4], strict=True)
+def _marks(candles: Sequence[Candles], market: Market, book: Book) -> Records:
+    """Return what positions are worth at the end; on quiet bars the book itself keeps no mark."""
+    last = np.array([one.close[-1] if len(one) else np.nan for one in candles])
+    marks = records(len(candles), MARK)
+    marks.bid, marks.ask = last - book.below, last + book.above
+    marks.rate, marks.financed = book.rate, market.contracts.financed
+    return marks
+
+
+def _outcome(marks: Records, book: Book, journal: Journal) -> Outcome:
+    orders, fills, trades, refusals, cashflows = (
+        table[:used].copy().view(np.recarray)
+        for table, used in zip(journal[: CASHFLOWS + 1], journal.used[: CASHFLOWS + 1], strict=True)
     )
     held = [book.positions[low : low + count] for low, count in zip(book.first, book.open_count, strict=True)]
     positions = np.concatenate(held).view(np.recarray)
-    steps = int(journal.used[4])
+    steps = int(journal.used[STEPS])
     series = journal.time[:steps], journal.equity[:steps], journal.exposure[:steps]
-    outcome = Outcome(orders, fills, trades, refusals, positions, *series, book.account)
+    own = journal.strategy_equity[:steps]
+    outcome = Outcome(
+        orders, fills, trades, refusals, positions, *series, book.account, cashflows, own, book.shares, marks
+    )
     for array in vars(outcome).values():
         array.flags.writeable = False
     return outcome

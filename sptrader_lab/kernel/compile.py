@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 import numba
 import numpy as np
@@ -27,6 +27,7 @@ R = TypeVar("R")
 log = logging.getLogger("sptrader_lab")
 _settings: Any = numba.config
 _compiling = threading.Lock()
+_NO_DOORS: Final = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
@@ -63,9 +64,23 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a part of the kernel into its callers: as fast as if it stood there.
 
     Without it numba copies the grouped arrays (Market, Book, ...) on every call, 2 kB each time, and counts references
-    to arrays that nobody frees: a bar took 1,100 ns instead of 20. The function must not allocate.
+    to arrays that nobody frees: a bar took 1,100 ns instead of 20. The function must not allocate, and only compiled code calls
+    it: a door for Python costs more time to compile than all the rest.
     """
+    return _njit(function, forceinline=True, _nrt=False, **_NO_DOORS)
+
+
+def formula(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a small formula on numbers and records into its callers; Python may call it, too."""
     return _njit(function, forceinline=True, _nrt=False)
+
+
+def apart(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a part of the kernel by itself, to be called: for what is rare or heavy.
+
+    A call copies the grouped arrays, some 100 ns; inlining everything took the compiler minutes. The function must not allocate.
+    """
+    return _njit(function, _nrt=False, **_NO_DOORS)
 
 
 def _njit(function: Callable[P, R], **options: Any) -> Callable[P, R]:

@@ -1,97 +1,93 @@
-"""Decide: at the close of a bar, which positions leave and which entries are ordered or refused (S5 step 4-6, S13, S14)."""
+"""Decide: at the close of a bar, which positions leave and which entries are ordered or refused (S5 steps 5-6, S10, S13)."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
-from sptrader_lab.kernel.account import limit_reached
-from sptrader_lab.kernel.compile import inlined
-from sptrader_lab.kernel.journal import note_entry_order, note_exit_order, note_refusal
+from sptrader_lab.kernel.account import committed, reserved_by
+from sptrader_lab.kernel.compile import apart, formula, inlined
+from sptrader_lab.kernel.exposure import crowded, exposed, held
+from sptrader_lab.kernel.fills import drop_order
+from sptrader_lab.kernel.journal import note_end, note_entry_order, note_refusal
+from sptrader_lab.kernel.limits import decide_exit
 from sptrader_lab.kernel.rolling import reaches_up
-from sptrader_lab.kernel.sizing import quantity, wanted_notional
-from sptrader_lab.kernel.state import ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, Book, Journal, Market, Run
+from sptrader_lab.kernel.sizing import kelly_fraction, quantity, wanted_notional
+from sptrader_lab.kernel.state import (
+    ENTER_LONG,
+    ENTER_SHORT,
+    EXIT_LONG,
+    EXIT_SHORT,
+    SIGNAL_CLOSE,
+    Run,
+)
+from sptrader_lab.kernel.state import SESSION_EXIT as SESSION_END
 from sptrader_lab.types.reasons import (
-    CANCELLED_BY_LIMIT,
-    DAILY_LOSS_LIMIT,
+    EXPIRED,
     HALTED,
     HALTED_TODAY,
     MAX_HOLDING_PERIOD,
     MAX_POSITIONS,
     MAX_POSITIONS_PER_SYMBOL,
+    NO_EDGE,
     NONE,
+    SESSION_EXIT,
     SIGNAL,
     UNDEFINED_DISTANCE,
+    UNDEFINED_PRICE,
     UNDER_MINIMUM,
+    WITHDRAWN,
     ZERO_QUANTITY,
 )
-from sptrader_lab.types.records import CANCELLED, MARKET, RISK, VOLATILITY
+from sptrader_lab.types.records import CANCELLED, KELLY, MARKET, REFUSED, RISK, STOP_LIMIT, VOLATILITY
 
-
-@inlined
-def apply_limits(run: Run, now: int) -> None:
-    """Test the account's limits; one that is reached closes everything and halts (S14)."""
-    market, legs, book, journal = run.market, run.legs, run.book, run.journal
-    account = book.account[0]
-    reason = limit_reached(account)
-    if reason == NONE:
-        return
-    if reason == DAILY_LOSS_LIMIT:
-        account.halted_today = reason
-    else:
-        account.halted = reason
-    for leg in range(len(legs.strategy)):
-        for slot in range(book.first[leg], book.first[leg] + book.open_count[leg]):
-            position = book.positions[slot]
-            decide_exit(run, position, last_closed(market, book, position.symbol), reason, now)
-        cancel_waiting(book, journal, leg, now)
-
-
-@inlined
-def last_closed(market: Market, book: Book, symbol: int) -> int:
-    """Return the newest closed bar of `symbol` at this instant."""
-    return book.row[symbol] - market.first[symbol] - (0 if book.due[symbol] else 1)
-
-
-@inlined
-def cancel_waiting(book: Book, journal: Journal, leg: int, now: int) -> None:
-    """Cancel the leg's waiting entries because a limit tripped."""
-    for place in range(book.first[leg], book.first[leg] + book.waiting_count[leg]):
-        order = book.waiting[place]
-        written = journal.orders[order.id - 1]
-        written.status, written.final = CANCELLED, CANCELLED_BY_LIMIT
-        note_refusal(
-            journal, now, order.bar, order.strategy, order.symbol, order.side, CANCELLED_BY_LIMIT, math.nan, math.nan
-        )
-    book.account[0].waiting -= book.waiting_count[leg]
-    book.waiting_count[leg] = 0
-
-
-@inlined
-def decide_exit(run: Run, position: Any, bar: int, reason: int, now: int) -> None:
-    """Decide, at the instant `now`, that the position leaves at its next fill; the first reason stays."""
-    market, book, journal = run.market, run.book, run.journal
-    if position.exit_reason != NONE:
-        return
-    position.exit_reason = reason
-    book.account[0].leaving += 1
-    close = market.close[market.first[position.symbol] + bar]
-    position.exit_order = note_exit_order(journal, now, bar, position, MARKET, reason, close)
+_ALL: Final = -1
 
 
 @inlined
 def decide_exits(run: Run, leg: int, bar: int) -> None:
-    """Decide the exits of one leg at the close of `bar`: age first, then its exit rules."""
-    market, legs, rules, book = run.market, run.legs, run.rules, run.book
-    flags = legs.flags[legs.offset[leg] + bar]
-    longest = rules[legs.strategy[leg]].max_holding_period
+    """Decide, at the close of `bar`, which positions of one leg leave: too old, end of session, exit rule (S5 steps 5, 6)."""
+    market, legs, book = run.market, run.legs, run.book
+    flags, paced = legs.flags[legs.offset[leg] + bar], legs.paced[leg] != 0
+    longest = run.rules[legs.strategy[leg]].max_holding_period
     now = market.close_time[market.first[legs.symbol[leg]] + bar]
     for slot in range(book.first[leg], book.first[leg] + book.open_count[leg]):
         position = book.positions[slot]
-        if longest > 0 and 1 + bar - position.entry_bar >= longest:
-            decide_exit(run, position, bar, MAX_HOLDING_PERIOD, now)
+        if paced and flags & SIGNAL_CLOSE:
+            position.age += 1
+        age = position.age if paced else 1 + bar - position.entry_bar
+        reason = NONE
         if flags & (EXIT_LONG if position.side > 0 else EXIT_SHORT):
-            decide_exit(run, position, bar, SIGNAL, now)
+            reason = SIGNAL
+        if flags & SESSION_END:
+            reason = SESSION_EXIT
+        if 0 < longest <= age and (not paced or flags & SIGNAL_CLOSE):
+            reason = MAX_HOLDING_PERIOD
+        if reason != NONE:
+            decide_exit(run, position, bar, reason, now)
+    if book.waiting_count[leg] > 0:
+        wait_on(run, leg, bar, now)
+
+
+@apart
+def wait_on(run: Run, leg: int, bar: int, now: int) -> None:
+    """Let the leg's waiting entries grow a bar older, and end those whose bars are over or that an exit rule withdraws."""
+    legs, book = run.legs, run.book
+    flags = legs.flags[legs.offset[leg] + bar]
+    most = run.rules[legs.strategy[leg]].expire_bars
+    place = book.first[leg]
+    while place < book.first[leg] + book.waiting_count[leg]:
+        order = book.waiting[place]
+        if not legs.paced[leg] or flags & SIGNAL_CLOSE:
+            order.age += 1
+        if 0 < most <= order.age:
+            note_end(run.journal, order, REFUSED, EXPIRED, now, bar)
+        elif order.kind != MARKET and flags & (SESSION_END | (EXIT_LONG if order.side > 0 else EXIT_SHORT)):
+            note_end(run.journal, order, CANCELLED, WITHDRAWN, now, bar)
+        else:
+            place += 1
+            continue
+        drop_order(book, leg, place)
 
 
 @inlined
@@ -111,36 +107,90 @@ def decide_entry(run: Run, leg: int, bar: int, side: int) -> None:
     strategy, symbol = legs.strategy[leg], legs.symbol[leg]
     rule, contract = rules[strategy], market.contracts[symbol]
     row, column = market.first[symbol] + bar, legs.offset[leg] + bar
-    now, close = market.close_time[row], market.close[row]
-    reason, value, limit = not_allowed(run, leg, column)
+    now = market.close_time[row]
+    sibling = paired(run, leg, bar)
+    reason, value, limit = not_allowed(run, leg, column, side, sibling > 0)
     stop = protection(rule.stop_distance, rule.stop_atr, legs.stop_atr, column)
     target = protection(rule.target_distance, rule.target_atr, legs.target_atr, column)
     trail = protection(rule.trail_distance, rule.trail_atr, legs.trail_atr, column)
+    even = protection(rule.even_distance, rule.even_atr, legs.even_atr, column)
+    unit = protection(0.0, 1.0, legs.target_atr, column) if targets_need_atr(run, rule) else 0.0
     atr = protection(0.0, 1.0, legs.size_atr, column) if rule.sizer == VOLATILITY else 0.0
-    if reason == NONE and math.isnan(stop + target + trail + atr):
+    if reason == NONE and math.isnan(stop + target + trail + even + unit + atr):
         reason = UNDEFINED_DISTANCE
-    size = 0.0
+    price, beyond = entry_price(run, leg, column, side, market.close[row])
+    if reason == NONE and not (price > 0.0 and beyond >= 0.0):
+        reason = UNDEFINED_PRICE
+    size, edge = 0.0, 1.0
     if reason == NONE:
-        equity = book.account[0].equity
-        to_stop = rule.stop_fraction * close + stop if rule.sizer == RISK else 0.0
-        wanted = wanted_notional(rule, equity, close, contract.multiplier, to_stop, atr)
-        size = quantity(rule, contract, equity, close, committed(market, book), wanted)
-        if size <= 0.0:
+        if rule.sizer == KELLY:
+            edge = kelly_fraction(rule, book.shares[strategy], book.returns, strategy)
+        rate = book.rate[symbol]
+        equity = book.account[0].equity * rule.allocation
+        to_stop = rule.stop_fraction * price + stop if rule.sizer == RISK else 0.0
+        wanted = wanted_notional(rule, equity, price, contract.multiplier * rate, to_stop, atr, edge)
+        size = quantity(rule, contract, equity, free_money(run, leg, sibling), price, rate, wanted)
+        if edge <= 0.0:
+            reason, value, limit = NO_EDGE, edge, 0.0
+        elif size <= 0.0:
             reason, value, limit = ZERO_QUANTITY, size, contract.step
         elif not reaches_up(size, contract.minimum):
             reason, value, limit = UNDER_MINIMUM, size, contract.minimum
+    if reason == NONE and book.account[0].limited:
+        draft = book.waiting[book.first[leg] + book.waiting_count[leg]]  # behind the waiting ones
+        draft.id, draft.group, draft.symbol, draft.side = 0, sibling, symbol, side
+        draft.quantity, draft.price = size, price
+        reason, value, limit = exposed(run, leg, draft)
     if reason != NONE:
         note_refusal(journal, now, bar, strategy, symbol, side, reason, value, limit)
         return
-    order = note_entry_order(journal, now, bar, strategy, symbol, side, close)
-    order.reason, order.quantity = SIGNAL, size
-    order.stop_distance, order.target_distance, order.trail_distance = stop, target, trail
-    book.waiting[book.first[leg] + book.waiting_count[leg]] = order
+    written = note_entry_order(journal, now, bar, strategy, symbol, side, rule.entry_kind, price)
+    written.reason, written.quantity, written.limit = SIGNAL, size, beyond
+    written.stop_distance, written.target_distance, written.trail_distance = stop, target, trail
+    written.even_distance, written.target_unit = even, unit
+    if rule.oco:
+        written.group = sibling if sibling > 0 else written.id
+    book.waiting[book.first[leg] + book.waiting_count[leg]] = written
+    book.waiting[book.first[leg] + book.waiting_count[leg]].split = 1.0
     book.waiting_count[leg] += 1
     book.account[0].waiting += 1
 
 
 @inlined
+def entry_price(run: Run, leg: int, column: int, side: int, close: float) -> tuple[float, float]:
+    """Return the price that the entry is sized at, its own level or the close, and a stop-limit's limit (0: none)."""
+    legs = run.legs
+    kind = run.rules[legs.strategy[leg]].entry_kind
+    if kind == MARKET:
+        return close, 0.0
+    price = legs.long_price[column] if side > 0 else legs.short_price[column]
+    if kind != STOP_LIMIT:
+        return price, 0.0
+    limit = legs.long_limit[column] if side > 0 else legs.short_limit[column]
+    return price, limit if limit > 0.0 and side * limit >= side * price else math.nan
+
+
+@inlined
+def paired(run: Run, leg: int, bar: int) -> int:
+    """Return the id of the order decided at this close that the next one would form a pair with; 0 for none."""
+    book = run.book
+    count = book.waiting_count[leg]
+    if count == 0 or not run.rules[run.legs.strategy[leg]].oco:
+        return 0
+    newest = book.waiting[book.first[leg] + count - 1]
+    return newest.id if newest.bar == bar else 0
+
+
+@inlined
+def targets_need_atr(run: Run, rule: Any) -> bool:
+    """Say whether one of several targets counts in the ATR."""
+    for number in range(rule.targets if rule.targets > 1 else 0):
+        if run.targets[rule.first_target + number].atr > 0.0:
+            return True
+    return False
+
+
+@formula
 def protection(distance: float, multiple: float, atr: Any, column: int) -> float:
     """Return the part of a protective distance that is known at the decision, price units.
 
@@ -152,49 +202,54 @@ def protection(distance: float, multiple: float, atr: Any, column: int) -> float
 
 
 @inlined
-def not_allowed(run: Run, leg: int, column: int) -> tuple[int, float, float]:
-    """Return why no entry may be decided now, with the number and the limit it broke; NONE when one may."""
+def not_allowed(run: Run, leg: int, column: int, side: int, second: bool) -> tuple[int, float, float]:
+    """Return why no entry may be decided now, with the number and the limit it broke; NONE when one may.
+
+    The `second` of two orders that cancel each other is not counted beside the first.
+    """
     legs, book = run.legs, run.book
-    rule = run.rules[run.legs.strategy[leg]]
-    account = book.account[0]
+    strategy = legs.strategy[leg]
+    rule, account, share = run.rules[strategy], book.account[0], book.shares[strategy]
     if account.halted != NONE:
         return HALTED, math.nan, math.nan
     if account.halted_today != NONE:
         return HALTED_TODAY, math.nan, math.nan
+    if share.halted != NONE:
+        return HALTED, math.nan, math.nan
+    if share.halted_today != NONE:
+        return HALTED_TODAY, math.nan, math.nan
     blocked = legs.blocked[column]
     if blocked != NONE:
         return blocked, math.nan, math.nan
-    mine = held(book, leg)
+    spare = int(second)
+    mine = held(book, leg) - spare
     if mine >= rule.max_positions_per_symbol:
         return MAX_POSITIONS_PER_SYMBOL, float(mine), float(rule.max_positions_per_symbol)
-    all_of_strategy = 0
+    all_of_strategy = -spare
     for other in range(len(legs.strategy)):
-        if legs.strategy[other] == legs.strategy[leg]:
+        if legs.strategy[other] == strategy:
             all_of_strategy += held(book, other)
     if all_of_strategy >= rule.max_positions:
         return MAX_POSITIONS, float(all_of_strategy), float(rule.max_positions)
+    if account.limited:
+        return crowded(run, legs.symbol[leg], side, spare)
     return NONE, math.nan, math.nan
 
 
 @inlined
-def held(book: Book, leg: int) -> int:
-    """Count the leg's positions without a decided exit, and its waiting entries."""
-    count = book.waiting_count[leg]
-    for slot in range(book.first[leg], book.first[leg] + book.open_count[leg]):
-        count += book.positions[slot].exit_reason == NONE
-    return count
+def free_money(run: Run, leg: int, sibling: int) -> float:
+    """Return the buying power that is left to the leg: of the account, and of its strategy's allocation (S10, S11).
 
-
-@inlined
-def committed(market: Market, book: Book) -> float:
-    """Return the money that is not free for a new entry: open positions that stay, and waiting entries (S10)."""
-    money = 0.0
-    for leg in range(len(book.first)):
-        for slot in range(book.first[leg], book.first[leg] + book.open_count[leg]):
-            position = book.positions[slot]
-            if position.exit_reason == NONE:
-                money += position.quantity * book.mark[position.symbol] * market.contracts[position.symbol].multiplier
-        for place in range(book.first[leg], book.first[leg] + book.waiting_count[leg]):
-            order = book.waiting[place]
-            money += order.quantity * order.price * market.contracts[order.symbol].multiplier
-    return money
+    A pair of orders that cancel each other needs the larger of both, so the second may use what the first has reserved.
+    """
+    legs, book = run.legs, run.book
+    strategy = legs.strategy[leg]
+    rule, account = run.rules[strategy], book.account[0]
+    shared = 0.0
+    if sibling > 0:
+        shared = reserved_by(run.market, book, book.waiting[book.first[leg] + book.waiting_count[leg] - 1])
+    free = account.equity * account.leverage - (committed(run, _ALL) - shared)
+    if rule.allocation < 1.0:
+        part = account.equity * rule.allocation * account.leverage - (committed(run, strategy) - shared)
+        free = min(free, part)
+    return free

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
-
-from sptrader_lab.kernel.account import enter, leave, mark_to_market, turn_day
-from sptrader_lab.kernel.compile import entry_point, inlined
-from sptrader_lab.kernel.decide import apply_limits, decide_entries, decide_exits
-from sptrader_lab.kernel.journal import note_refusal, note_step
-from sptrader_lab.kernel.match import passed_at_open, reached_inside, trail_level
+from sptrader_lab.kernel.account import mark_to_market, turn_day
+from sptrader_lab.kernel.compile import apart, entry_point, inlined
+from sptrader_lab.kernel.decide import decide_entries, decide_exits
+from sptrader_lab.kernel.entries import enter_inside, enter_waiting
+from sptrader_lab.kernel.exits import bar_of, follow_prices, leave_decided, leave_inside, leave_passed
+from sptrader_lab.kernel.holding import apply_actions, pay_swaps
+from sptrader_lab.kernel.journal import note_step
+from sptrader_lab.kernel.limits import apply_limits
+from sptrader_lab.kernel.match import reached_inside
 from sptrader_lab.kernel.quiet import hurry
-from sptrader_lab.kernel.state import FILLS, ORDERS, REFUSALS, STEPS, TRADES, Book, Market, Run
-from sptrader_lab.types.reasons import EXPIRED, NONE
-from sptrader_lab.types.records import REFUSED
+from sptrader_lab.kernel.state import CASHFLOWS, FILLS, ORDERS, REFUSALS, STEPS, TRADES, Book, Market, Run
+from sptrader_lab.types.reasons import NONE
 
 
 @entry_point
@@ -33,6 +34,7 @@ def run_bars(run: Run, room: int) -> bool:
             or used[FILLS] + room > len(journal.fills)
             or used[TRADES] + room > len(journal.trades)
             or used[REFUSALS] + room > len(journal.refusals)
+            or used[CASHFLOWS] + room > len(journal.cashflows)
             or used[STEPS] >= len(journal.time)
         ):
             return False
@@ -62,26 +64,26 @@ def step(run: Run) -> None:
     market, legs, book, journal = run.market, run.legs, run.book, run.journal
     account = book.account[0]
     held = account.waiting > 0 or anything_open(book)
-    if held and (account.waiting + account.leaving > 0 or anything_reached(run)):
+    if held and (not account.simple or account.waiting + account.leaving > 0 or anything_reached(run)):
         at_the_open(run)
         inside_the_bar(run)
     now = mark_closes(market, book)
-    turn_day(market, account, now)
+    turn_day(market, book, now)
     exposure = 0.0
     if held or account.fill_close:  # else the account is what it was
         follow_prices(run)
-        exposure = mark_to_market(market, book)
-        apply_limits(run, now)
+        exposure = mark_to_market(run)
+        apply_limits(run, now, exposure)
         for leg in range(len(legs.symbol)):
-            if book.due[legs.symbol[leg]] and book.open_count[leg] > 0:
+            if book.due[legs.symbol[leg]] and book.open_count[leg] + book.waiting_count[leg] > 0:
                 decide_exits(run, leg, bar_of(run, leg))
     for leg in range(len(legs.symbol)):
         if book.due[legs.symbol[leg]]:
             decide_entries(run, leg, bar_of(run, leg))
     if account.fill_close:
-        fill_decided(run, False)
-        exposure = mark_to_market(market, book)
-    note_step(journal, now, account.equity, exposure)
+        fill_at_the_close(run)
+        exposure = mark_to_market(run)
+    note_step(journal, book, now, exposure)
     for symbol in range(len(book.row)):
         book.row[symbol] += book.due[symbol]
 
@@ -92,8 +94,12 @@ def mark_closes(market: Market, book: Book) -> int:
     now = 0
     for symbol in range(len(book.row)):
         if book.due[symbol]:
-            book.mark[symbol] = market.close[book.row[symbol]]
-            now = max(now, market.close_time[book.row[symbol]])
+            row = book.row[symbol]
+            book.mark[symbol] = market.close[row]
+            quote(market, book, symbol, row)
+            if len(market.rate_close) > 0:
+                book.rate[symbol] = market.rate_close[row]
+            now = max(now, market.close_time[row])
     return now
 
 
@@ -124,128 +130,68 @@ def anything_reached(run: Run) -> bool:
 
 
 @inlined
-def bar_of(run: Run, leg: int) -> int:
-    """Return the position of the present candle among its symbol's candles."""
-    market, legs, book = run.market, run.legs, run.book
-    return book.row[legs.symbol[leg]] - market.first[legs.symbol[leg]]
-
-
-@inlined
 def at_the_open(run: Run) -> None:
-    """Step 1: decided exits, then protective levels that the open has passed, then waiting entries (S3, S5, S6)."""
-    market, book = run.market, run.book
+    """Step 1: swap, splits and dividends; decided exits, levels that the open has passed, waiting entries (S3, S5, S6)."""
+    market, legs, book = run.market, run.legs, run.book
+    if not book.account[0].simple:
+        pay_swaps(run, opening_instant(market, book))
     for symbol in range(len(book.row)):
         if book.due[symbol]:
-            book.mark[symbol] = market.open[book.row[symbol]]
-    fill_decided(run, True)
-
-
-@inlined
-def fill_decided(run: Run, at_open: bool) -> None:
-    """Fill exits, then (at an open) what the open has passed, then entries, each in the order of legs, at `book.mark`.
-
-    At a close only strategies that research with `fill: close` take part (S3).
-    """
-    legs, rules, book = run.legs, run.rules, run.book
-    account = book.account[0]
-    for leg in range(len(legs.symbol) if account.leaving > 0 else 0):
-        if book.due[legs.symbol[leg]] and (at_open or rules[legs.strategy[leg]].fill_close):
+            row = book.row[symbol]
+            book.mark[symbol] = market.open[row]
+            quote(market, book, symbol, row)
+            if len(market.rate_open) > 0:
+                book.rate[symbol] = market.rate_open[row]
+    if len(market.actions) > 0:
+        apply_actions(run)
+    for leg in range(len(legs.symbol) if book.account[0].leaving > 0 else 0):
+        if book.due[legs.symbol[leg]]:
             leave_decided(run, leg)
-    for leg in range(len(legs.symbol) if at_open else 0):
+    for leg in range(len(legs.symbol)):
         if book.due[legs.symbol[leg]]:
             leave_passed(run, leg)
-    for leg in range(len(legs.symbol) if account.waiting > 0 else 0):
-        if book.due[legs.symbol[leg]] and (at_open or rules[legs.strategy[leg]].fill_close):
+    for leg in range(len(legs.symbol) if book.account[0].waiting > 0 else 0):
+        if book.due[legs.symbol[leg]]:
             enter_waiting(run, leg)
 
 
 @inlined
-def leave_decided(run: Run, leg: int) -> None:
-    """Fill the leg's decided exits at the present mark, oldest position first."""
-    book = run.book
-    slot = book.first[leg]
-    while slot < book.first[leg] + book.open_count[leg]:
-        position = book.positions[slot]
-        if position.exit_reason == NONE:
-            slot += 1
-            continue
-        bar, price = bar_of(run, leg), book.mark[position.symbol]
-        leave(run, leg, slot, bar, price, position.exit_reason, False)
+def opening_instant(market: Market, book: Book) -> int:
+    """Return the instant at which the candles of this step open."""
+    for symbol in range(len(book.row)):
+        if book.due[symbol]:
+            return market.time[book.row[symbol]]
+    return 0
 
 
 @inlined
-def leave_passed(run: Run, leg: int) -> None:
-    """Fill at the open what the open has already passed: stop, trailing stop or target (S6)."""
-    book = run.book
-    slot = book.first[leg]
-    while slot < book.first[leg] + book.open_count[leg]:
-        position = book.positions[slot]
-        price = book.mark[position.symbol]
-        reason = passed_at_open(position, price)
-        if reason == NONE:
-            slot += 1
-            continue
-        bar = bar_of(run, leg)
-        leave(run, leg, slot, bar, price, reason, False)
-
-
-@inlined
-def enter_waiting(run: Run, leg: int) -> None:
-    """Fill the leg's waiting entries at the present mark, or refuse them whole."""
-    market, rules, book, journal = run.market, run.rules, run.book, run.journal
-    for place in range(book.first[leg], book.first[leg] + book.waiting_count[leg]):
-        order = book.waiting[place]
-        rule = rules[order.strategy]
-        bar, price = bar_of(run, leg), book.mark[order.symbol]
-        opened = market.time[book.row[order.symbol]]
-        if rule.expire_after > 0 and opened > order.time + rule.expire_after:
-            reason, value, limit = EXPIRED, math.nan, math.nan
-        else:
-            reason, value, limit = enter(run, leg, order, bar, price)
-        if reason != NONE:
-            written = journal.orders[order.id - 1]
-            written.status, written.final = REFUSED, reason
-            note_refusal(journal, opened, bar, order.strategy, order.symbol, order.side, reason, value, limit)
-    book.account[0].waiting -= book.waiting_count[leg]
-    book.waiting_count[leg] = 0
+def quote(market: Market, book: Book, symbol: int, row: int) -> None:
+    """Set how far bid and ask lie from the candle's prices (S9)."""
+    if len(market.spread) > 0:
+        contract = market.contracts[symbol]
+        book.below[symbol] = market.spread[row] * contract.bid_share
+        book.above[symbol] = market.spread[row] * contract.ask_share
 
 
 @inlined
 def inside_the_bar(run: Run) -> None:
-    """Step 2: try stops and targets on the bar's range, on the entry bar too (S5, S7)."""
-    market, legs, rules, book = run.market, run.legs, run.rules, run.book
+    """Step 2: stops and targets of what is held, on the entry bar too; then entries that the range reaches (S5, S7)."""
+    legs, book = run.legs, run.book
     for leg in range(len(legs.symbol)):
-        symbol = legs.symbol[leg]
-        if not book.due[symbol]:
-            continue
-        rule, row = rules[legs.strategy[leg]], book.row[symbol]
-        high, low = market.high[row], market.low[row]
-        slot = book.first[leg]
-        while slot < book.first[leg] + book.open_count[leg]:
-            position = book.positions[slot]
-            price, reason, ambiguous = reached_inside(position, high, low, rule.intrabar)
-            if reason == NONE:
-                slot += 1
-                continue
-            passed = passed_at_open(position, market.open[row])
-            if passed != NONE:  # by its own slippage the entry filled beyond the stop
-                price, reason, ambiguous = market.open[row], passed, False
-            price = min(max(price, low), high)  # a level that is touched but for its last bits (S22)
-            leave(run, leg, slot, row - market.first[symbol], price, reason, ambiguous)
+        if book.due[legs.symbol[leg]] and book.open_count[leg] > 0:
+            leave_inside(run, leg)
+    for leg in range(len(legs.symbol) if book.account[0].waiting > 0 else 0):
+        if book.due[legs.symbol[leg]] and book.waiting_count[leg] > 0:
+            enter_inside(run, leg)
 
 
-@inlined
-def follow_prices(run: Run) -> None:
-    """Let extremes and trailing levels follow the closed bar, for use from the next bar on (S8)."""
-    market, legs, rules, book = run.market, run.legs, run.rules, run.book
+@apart
+def fill_at_the_close(run: Run) -> None:
+    """Fill what strategies that research with `fill: close` have decided on this bar, exits first (S3)."""
+    legs, rules, book = run.legs, run.rules, run.book
     for leg in range(len(legs.symbol)):
-        symbol = legs.symbol[leg]
-        if not book.due[symbol]:
-            continue
-        high, low = market.high[book.row[symbol]], market.low[book.row[symbol]]
-        fraction, tick = rules[legs.strategy[leg]].trail_fraction, market.contracts[symbol].tick
-        for slot in range(book.first[leg], book.first[leg] + book.open_count[leg]):
-            position = book.positions[slot]
-            position.highest, position.lowest = max(position.highest, high), min(position.lowest, low)
-            position.extreme = position.highest if position.side > 0 else position.lowest
-            position.trail = trail_level(position.extreme, fraction, position.trail_distance, position.side, tick)
+        if book.due[legs.symbol[leg]] and rules[legs.strategy[leg]].fill_close:
+            leave_decided(run, leg)
+    for leg in range(len(legs.symbol)):
+        if book.due[legs.symbol[leg]] and rules[legs.strategy[leg]].fill_close:
+            enter_waiting(run, leg)

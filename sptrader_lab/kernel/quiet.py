@@ -15,7 +15,7 @@ from sptrader_lab.kernel.compile import inlined
 from sptrader_lab.kernel.match import stop_in_force, trail_level
 from sptrader_lab.kernel.prefetch import AHEAD, expect
 from sptrader_lab.kernel.rolling import TOLERANCE
-from sptrader_lab.kernel.state import ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, STEPS, Run
+from sptrader_lab.kernel.state import ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, SESSION_EXIT, STEPS, Run
 
 CLEARLY_LESS: Final = 1.0 - 1e-9
 
@@ -25,7 +25,9 @@ def hurry(run: Run) -> None:
     """Move a run of one leg to its next bar that is not quiet, or to the end of candles or journal."""
     legs, book = run.legs, run.book
     account = book.account[0]
-    if len(legs.symbol) != 1 or len(book.row) != 1 or account.waiting + account.leaving + account.fill_close > 0:
+    if not account.simple or len(legs.symbol) != 1 or len(book.row) != 1:
+        return
+    if account.waiting + account.leaving + account.fill_close > 0:
         return
     if book.open_count[0] == 0:
         hurry_flat(run)
@@ -47,7 +49,7 @@ def hurry_flat(run: Run) -> None:
         if row + AHEAD < len(legs.flags) and legs.flags[row + AHEAD]:
             expect(market, row + AHEAD + 1)
         if now > day_end or account.day < 0:
-            day_end = turn_day(market, account, now)
+            day_end = turn_day(market, book, now)
         journal.time[offset + row] = now
         journal.equity[offset + row] = equity
         journal.exposure[offset + row] = 0.0
@@ -62,7 +64,7 @@ def hurry_held(run: Run) -> None:
     rule = run.rules[0]
     account, position = book.account[0], book.positions[0]
     side, quantity, multiplier = float(position.side), position.quantity, market.contracts[0].multiplier
-    wishes = ENTER_LONG | ENTER_SHORT | (EXIT_LONG if side > 0 else EXIT_SHORT)
+    wishes = ENTER_LONG | ENTER_SHORT | SESSION_EXIT | (EXIT_LONG if side > 0 else EXIT_SHORT)
     cash, equity, peak, deepest = account.cash, account.equity, account.high_water, account.max_drawdown
     day_end, highest, lowest = market.day_ends[max(account.day, 0)], position.highest, position.lowest
     least = least_equity(account)
@@ -83,7 +85,7 @@ def hurry_held(run: Run) -> None:
         marked = cash + side * value
         if now > day_end or account.day < 0:
             account.equity = equity
-            day_end = turn_day(market, account, now)
+            day_end = turn_day(market, book, now)
             least = least_equity(account)
         if marked <= least:
             break

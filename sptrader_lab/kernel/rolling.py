@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sptrader_lab.kernel.compile import compiled, inlined
+from sptrader_lab.kernel.compile import compiled, formula
 
 Column = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -20,31 +20,31 @@ Flags = NDArray[np.bool_]
 TOLERANCE: Final = 1e-10
 
 
-@inlined
+@formula
 def almost_equal(a: float, b: float) -> bool:
     """Say whether `a` and `b` count as equal: |a - b| <= 1e-10 |b| (S22)."""
     return abs(a - b) <= TOLERANCE * abs(b) < np.inf  # nothing finite is almost infinite
 
 
-@inlined
+@formula
 def is_above(a: float, b: float) -> bool:
     """Say whether `a` is above `b` and not almost equal; False when either is NaN."""
     return a > b and not almost_equal(a, b)
 
 
-@inlined
+@formula
 def is_below(a: float, b: float) -> bool:
     """Say whether `a` is below `b` and not almost equal; False when either is NaN."""
     return a < b and not almost_equal(a, b)
 
 
-@inlined
+@formula
 def reaches_up(a: float, b: float) -> bool:
     """Say whether `a` is above or almost equal to `b`."""
     return a >= b or almost_equal(a, b)
 
 
-@inlined
+@formula
 def reaches_down(a: float, b: float) -> bool:
     """Say whether `a` is below or almost equal to `b`."""
     return a <= b or almost_equal(a, b)

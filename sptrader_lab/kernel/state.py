@@ -19,12 +19,16 @@ ENTER_LONG: Final = 1
 ENTER_SHORT: Final = 2
 EXIT_LONG: Final = 4
 EXIT_SHORT: Final = 8
+SESSION_EXIT: Final = 16
+SIGNAL_CLOSE: Final = 32
 
 
 class Market(NamedTuple):
     """Candles of all symbols, one behind the other: symbol `s` owns rows `first[s]` .. `last[s] - 1`.
 
-    The run begins at row `begin[s]`; earlier rows are warm-up.
+    The run begins at row `begin[s]`; earlier rows are warm-up. `spread` and the rates have one value per row, or none at all.
+    `nights[s, d]` is what the day that ends at `day_ends[d]` counts for swap. Symbol `s` owns
+    `actions[action_first[s] : action_first[s + 1]]` and the finer candles `finer_first[s]` .. `finer_first[s + 1] - 1`.
     """
 
     time: NDArray[np.int64]
@@ -38,12 +42,24 @@ class Market(NamedTuple):
     begin: NDArray[np.int64]
     contracts: Records
     day_ends: NDArray[np.int64]
+    spread: NDArray[np.float64]
+    rate_open: NDArray[np.float64]
+    rate_close: NDArray[np.float64]
+    nights: NDArray[np.int8]
+    actions: Records
+    action_first: NDArray[np.int64]
+    finer_time: NDArray[np.int64]
+    finer_open: NDArray[np.float64]
+    finer_high: NDArray[np.float64]
+    finer_low: NDArray[np.float64]
+    finer_close: NDArray[np.float64]
+    finer_first: NDArray[np.int64]
 
 
 class Legs(NamedTuple):
     """Decisions of all legs, one behind the other: bar `i` of leg `k` is row `offset[k] + i`.
 
-    The ATR columns are empty where no leg uses one.
+    The ATR and price columns are empty where no leg uses one. `paced[k]` is 1 where signals come from longer candles (S13).
     """
 
     strategy: NDArray[np.int64]
@@ -55,13 +71,20 @@ class Legs(NamedTuple):
     target_atr: NDArray[np.float64]
     trail_atr: NDArray[np.float64]
     size_atr: NDArray[np.float64]
+    even_atr: NDArray[np.float64]
+    long_price: NDArray[np.float64]
+    short_price: NDArray[np.float64]
+    long_limit: NDArray[np.float64]
+    short_limit: NDArray[np.float64]
+    paced: NDArray[np.uint8]
 
 
 class Book(NamedTuple):
     """Everything that one instant hands to the next.
 
     `row[s]` is the next row of symbol `s`; `due[s]` says whether it has a candle at this instant; `mark[s]` is its last
-    known price.
+    known price, the bid is `mark[s] - below[s]`, the ask `mark[s] + above[s]`, and `rate[s]` what its money is worth; `action[s]` is
+    its next split or dividend. `shares` and `returns` (the last trades' profits as fractions) have one row per strategy.
     """
 
     account: Records
@@ -73,18 +96,29 @@ class Book(NamedTuple):
     row: NDArray[np.int64]
     due: NDArray[np.bool_]
     mark: NDArray[np.float64]
+    below: NDArray[np.float64]
+    above: NDArray[np.float64]
+    rate: NDArray[np.float64]
+    action: NDArray[np.int64]
+    shares: Records
+    returns: NDArray[np.float64]
 
 
 class Journal(NamedTuple):
-    """What happened, appended in order; `used` counts orders, fills, trades, refusals and steps written so far."""
+    """What happened, appended in order; `used` counts what is written so far, see below.
+
+    `strategy_equity` has one column per strategy, and no rows where one strategy has the account to itself.
+    """
 
     orders: Records
     fills: Records
     trades: Records
     refusals: Records
+    cashflows: Records
     time: NDArray[np.int64]
     equity: NDArray[np.float64]
     exposure: NDArray[np.float64]
+    strategy_equity: NDArray[np.float64]
     used: NDArray[np.int64]
 
 
@@ -94,6 +128,7 @@ class Run(NamedTuple):
     market: Market
     legs: Legs
     rules: Records
+    targets: Records
     book: Book
     journal: Journal
 
@@ -103,4 +138,5 @@ ORDERS: Final = 0
 FILLS: Final = 1
 TRADES: Final = 2
 REFUSALS: Final = 3
-STEPS: Final = 4
+CASHFLOWS: Final = 4
+STEPS: Final = 5

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+_NONE: Final[NDArray[np.float64]] = np.empty(0)
+_NEVER: Final[NDArray[np.uint8]] = np.empty(0, np.uint8)
 
 
 class Decisions(NamedTuple):
@@ -19,6 +22,15 @@ class Decisions(NamedTuple):
         Reason code of the filter that forbids an entry decided at this close, or 0.
     stop_atr, target_atr, trail_atr, size_atr : numpy.ndarray of float64, shape (candles,) or (0,)
         The ATR that the rule's multiple counts in, price units; empty where the rule does not use one.
+    even_atr : the same for the break-even trigger.
+    long_price, short_price : numpy.ndarray of float64, shape (candles,) or (0,)
+        Level of an entry order decided at this close; empty for market orders.
+    long_limit, short_limit : numpy.ndarray of float64, shape (candles,) or (0,)
+        Limit of a stop-limit order; empty for other orders.
+    session_exit : numpy.ndarray of uint8, shape (candles,) or (0,)
+        1 where the clock closes every position; empty for never.
+    signal_close : numpy.ndarray of uint8, shape (candles,) or (0,)
+        1 where a longer signal candle closes (S13); empty where signals come from these candles themselves.
     """
 
     entry_long: NDArray[np.uint8]
@@ -30,3 +42,10 @@ class Decisions(NamedTuple):
     target_atr: NDArray[np.float64]
     trail_atr: NDArray[np.float64]
     size_atr: NDArray[np.float64]
+    even_atr: NDArray[np.float64] = _NONE
+    long_price: NDArray[np.float64] = _NONE
+    short_price: NDArray[np.float64] = _NONE
+    long_limit: NDArray[np.float64] = _NONE
+    short_limit: NDArray[np.float64] = _NONE
+    session_exit: NDArray[np.uint8] = _NEVER
+    signal_close: NDArray[np.uint8] = _NEVER

@@ -34,6 +34,19 @@ EXPIRED: Final = 20
 CANCELLED_BY_LIMIT: Final = 21
 UNDEFINED_DISTANCE: Final = 22
 STOP_BEYOND_ZERO: Final = 23
+# Appended later: exits, then refusals.
+BREAK_EVEN: Final = 24
+SESSION_EXIT: Final = 25
+MARGIN_CALL: Final = 26
+UNDEFINED_PRICE: Final = 27
+NO_EDGE: Final = 28
+MAX_ACCOUNT_POSITIONS: Final = 29
+CORRELATION: Final = 30
+MAX_GROSS_EXPOSURE: Final = 31
+MAX_NET_EXPOSURE: Final = 32
+MAX_CURRENCY_EXPOSURE: Final = 33
+CANCELLED_BY_OCO: Final = 34
+WITHDRAWN: Final = 35
 
 REASONS: Final[tuple[str, ...]] = (
     "",
@@ -60,6 +73,18 @@ REASONS: Final[tuple[str, ...]] = (
     "cancelled_by_limit",
     "undefined_distance",
     "stop_beyond_zero",
+    "break_even",
+    "session_exit",
+    "margin_call",
+    "undefined_price",
+    "no_edge",
+    "max_account_positions",
+    "correlation",
+    "max_gross_exposure",
+    "max_net_exposure",
+    "max_currency_exposure",
+    "cancelled_by_oco",
+    "withdrawn",
 )
 
 #: What a refusal's reason means, for a reader who does not know the rules yet.
@@ -79,4 +104,13 @@ PLAIN: Final[Mapping[int, str]] = {
     CANCELLED_BY_LIMIT: "a loss limit cancelled the order",
     UNDEFINED_DISTANCE: "the stop's distance was not known yet",
     STOP_BEYOND_ZERO: "the stop would lie below zero",
+    UNDEFINED_PRICE: "the order's price was not known yet",
+    NO_EDGE: "the last trades show no edge to bet on",
+    MAX_ACCOUNT_POSITIONS: "the account held as many positions as allowed",
+    CORRELATION: "too much like a position already held",
+    MAX_GROSS_EXPOSURE: "the account's gross exposure would be too large",
+    MAX_NET_EXPOSURE: "the account's net exposure would be too large",
+    MAX_CURRENCY_EXPOSURE: "the exposure to one currency would be too large",
+    CANCELLED_BY_OCO: "the order on the other side filled first",
+    WITHDRAWN: "an exit rule withdrew the waiting order",
 }
