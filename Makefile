@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test lint format bench clean lock
+.PHONY: help setup lab test lint format reference bench clean lock
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -37,6 +37,10 @@ lint: $(STAMP) ## Check style and types
 
 format: $(STAMP) ## Put the code into its usual layout
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+reference: $(STAMP) ## Write docs/reference.md and the JSON Schema of strategies anew
+	@$(BIN)/sptrader-lab strategy reference > docs/reference.md
+	@$(BIN)/sptrader-lab strategy schema > sptrader_lab/strategy/schema/strategy.schema.json
 
 bench: $(STAMP) ## Measure speed against a peer (installs vectorbt into .venv-bench)
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench

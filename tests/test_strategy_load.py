@@ -350,8 +350,8 @@ def test_costs_and_execution():
 
 def test_facts_about_the_instrument_and_the_day_end_are_handed_on():
     plan = make_plan(load(small(instrument="{step: 1000, day_end: 17:30 Europe/London}")), LIBRARY)
-    assert plan.instrument_overrides["step"] == 1000
-    assert plan.day_end == (17, 30, "Europe/London")
+    assert plan.instrument("EURUSD").step == 1000
+    assert plan.day_end("EURUSD") == (17, 30, "Europe/London")
 
 
 # Precedence
@@ -628,12 +628,29 @@ def test_remarks_name_what_a_reader_may_not_expect():
 # Anything at all
 
 SCALARS = st.sampled_from(
-    ["close > sma", "0.1", "1:30", "parameters.a", "golden_cross", "", "true", "{", "-5", "> 1", "sma"]
+    [
+        "close > sma",
+        "0.1",
+        "1:30",
+        "parameters.a",
+        "golden_cross",
+        "",
+        "true",
+        "{",
+        "-5",
+        "> 1",
+        "sma",
+        "stop",
+        "kelly",
+        "day",
+    ]
 )
 KEYS = st.sampled_from(
     "name entry exit when long short size action signal outputs indicator condition min_bars all any not parameters a "
     "stop_loss type value risk filters signal_config ma_crossover required_indicators params indicators backtest "
-    "optimization dependencies indicators signals live metrics track primary size_method signal_exit execution".split()
+    "optimization dependencies indicators signals live metrics track primary size_method signal_exit execution order price "
+    "offset limit_offset expiry oco share take_profit break_even trigger session time zone account leverage maintenance "
+    "instrument instruments swap unit splits date ratio dividends spread kind venue cap bars".split()
 )
 TREES = st.recursive(
     SCALARS,

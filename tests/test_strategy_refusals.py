@@ -9,27 +9,37 @@ import pytest
 from sptrader_lab.components.library import own_library, scan
 from sptrader_lab.errors import StrategyError
 from sptrader_lab.strategy.load import load_strategy
+from sptrader_lab.strategy.misplaced import PLACES
+from sptrader_lab.strategy.unavailable import KEYS
 from tests.conftest import ROOT
 
 LIBRARY = scan(own_library())
 SMALL = "name: small\nentry: {when: close > sma, size: 0.1}\nexit: {when: close < sma}\n"
 NOT_YET = {
-    "execution: {order_type: limit}": "limit and stop entries",
-    "execution: {order_type: stop}": "limit and stop entries",
-    "execution: {order_type: Stop-Limit}": "limit and stop entries",
-    "execution: {limit_price: 1.1}": "limit and stop entries",
-    "account: {type: margin}": "margin accounts",
-    "leverage: 30": "margin accounts",
-    "risk: {leverage: 30}": "margin accounts",
-    "instrument: {margin: 0.03}": "margin accounts",
-    "spread: 0.0001": "spreads",
-    "execution: {spread: 0.0001}": "spreads",
-    "swap: -0.3": "swaps",
-    "instrument: {swap_long: -0.3}": "swaps",
-    "backtest: {currency: JPY}": "currency conversion",
-    "execution: {intrabar: finer}": "looking inside bars with finer candles",
+    "sweep: {fast: [5, 10]}": "parameter sweeps",
     "backtest: {walk_forward: {}}": "parameter sweeps",
     "live: {broker: oanda}": "paper and live trading",
+    "paper: true": "paper and live trading",
+}
+#: How other programs write what stands elsewhere here: where, and what to write there.
+ELSEWHERE = {
+    "leverage: 30": "account.leverage",
+    "risk: {leverage: 30}": "account.leverage",
+    "account: {margin_call: 0.5}": "maintenance",
+    "instrument: {margin: 0.03}": "account.type",
+    "backtest: {currency: JPY}": "account.currency",
+    "backtest: {cash: 5000}": "initial_capital",
+    "spread: 0.0001": "execution.spread",
+    "execution: {time_in_force: gtc}": "entry.order.expiry",
+    "execution: {limit_price: 1.1}": "entry.order",
+    "swap: -0.3": "instrument.swap",
+    "instrument: {swap_long: -0.3}": "swap",
+    "instrument: {lot_size: 1000}": "step",
+    "risk: {break_even: 0.01}": "exit.break_even",
+    "exit: {breakeven: 0.01}": "break_even",
+    "exit: {tp: 0.04}": "take_profit",
+    "filters: {close_at: '16:45'}": "exit.session",
+    "execution: {fees: 0.001}": "commission",
 }
 
 
@@ -50,17 +60,52 @@ def test_what_this_version_cannot_do_is_refused_with_that_reason(section):
     assert f"not available in this version: {NOT_YET[section]}" in found
 
 
-def test_an_entry_with_a_limit_is_refused_with_the_same_reason():
-    assert problems(SMALL.replace("size: 0.1", "size: 0.1, limit: 1.1")) == [
-        "<text>:2: entry.limit; not available in this version: limit and stop entries"
-    ]
+def test_the_readme_calls_not_yet_what_is_refused_and_nothing_else():
+    said = " ".join((ROOT / "README.md").read_text().split("## Not yet\n")[1].split(".")[0].split()).lower()
+    assert re.split(r",\s+", said) == ["paper and live trading", "parameter sweeps"]
+    assert set(KEYS.values()) == set(NOT_YET.values()) == set(re.split(r",\s+", said))
 
 
-def test_everything_that_the_readme_calls_not_yet_is_covered():
-    said = (ROOT / "README.md").read_text().split("## Not yet\n")[1].split(".")[0]
-    said = said.replace("Paper", "paper").replace(" and stop entries", "").replace("paper and live trading", "paper")
-    for feature in re.split(r",\s+", " ".join(said.split())):
-        assert any(feature in reason for reason in NOT_YET.values()), feature
+@pytest.mark.parametrize("section", ELSEWHERE)
+def test_a_key_of_another_program_is_answered_with_where_it_stands_here(section):
+    text = SMALL.split("exit:", maxsplit=1)[0] if section.startswith("exit") else SMALL
+    (found,) = problems(f"{text}{section}\n")
+    assert f"(did you mean {ELSEWHERE[section]!r}?)" in found
+    shown = re.search(r"; write (.*) \(did you mean", found)
+    assert shown
+    load_strategy(_beside(shown[1]), library=LIBRARY)  # what it says to write is accepted
+
+
+def test_what_to_write_for_every_word_of_another_program_is_accepted():
+    for place, (example, _) in PLACES.items():
+        strategy = load_strategy(_beside(example), library=LIBRARY)
+        found = strategy
+        for step in place.split("."):
+            found = getattr(found, step)
+        assert found is not None, place
+
+
+def _beside(example: str) -> str:
+    """Return an example as a whole strategy: with the name, the entry and the exit that it leaves out."""
+    both = "long: {when: close > sma}, short: {when: close < sma}, size: 0.1"
+    entry = f"entry: {{{both}}}\n"
+    if example.startswith("entry: {"):
+        entry = ""
+        example = example.replace("entry: {", f"entry: {{{both if 'size' not in example else both[:-11]}, ")
+    return f"name: small\n{entry}{example}\n"
+
+
+def test_an_entry_with_a_limit_is_told_how_orders_are_written():
+    (found,) = problems(SMALL.replace("size: 0.1", "size: 0.1, limit: 1.1"))
+    assert found == (
+        "<text>:2: unknown key in entry 'limit'; write entry: {order: {type: limit, price: close - 0.5 * atr}} "
+        "(did you mean 'order'?)"
+    )
+    (found,) = problems(f"{SMALL}execution: {{order_type: Stop-Limit}}\n")
+    assert found == (
+        "<text>:4: execution.order_type: 'Stop-Limit'; orders are written under entry: "
+        "entry.order: {type: limit, offset: 0.001}"
+    )
 
 
 @pytest.mark.parametrize(

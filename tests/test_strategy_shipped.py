@@ -1,28 +1,25 @@
-"""The strategies that come along, the command that checks files, and the reference of every key."""
+"""The strategies that come along, the command that checks files, and the page about them."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from pathlib import Path
-from typing import Any, get_args
 
+import numpy as np
 import pytest
 
 from sptrader_lab.cli import strategy as command
 from sptrader_lab.components.library import own_library, scan
 from sptrader_lab.errors import StrategyError
 from sptrader_lab.results import metrics as results
-from sptrader_lab.strategy.conditions import GROUPS, INDICATOR_KEYS, SIGNAL_KEYS
-from sptrader_lab.strategy.legacy import MEANINGLESS, METRICS
+from sptrader_lab.strategy.legacy import METRICS
 from sptrader_lab.strategy.load import load_strategy
 from sptrader_lab.strategy.plan import make_plan
-from sptrader_lab.strategy.sides import ENTRY_KEYS, EXIT_KEYS
-from sptrader_lab.strategy.strategy import Strategy
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted((ROOT / "strategies").glob("*.yaml"))
-REFERENCE = ROOT / "docs" / "strategy.md"
+PAGE = ROOT / "docs" / "strategy.md"
 LIBRARY = scan(own_library())
 
 
@@ -50,6 +47,16 @@ def test_a_shipped_strategy_is_documented_without_warnings_and_every_parameter_a
     assert file.read_text().startswith("# ")
 
 
+def test_orders_targets_and_the_clock_are_among_them():
+    loaded = [load_strategy(file, library=LIBRARY) for file in FILES]
+    assert {"stop", "limit"} <= {strategy.order.type for strategy in loaded}
+    both = next(strategy for strategy in loaded if strategy.order.oco)
+    assert both.order.expiry.day
+    assert both.break_even is not None
+    assert len(both.targets) == 2
+    assert any(strategy.session for strategy in loaded)
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_shipped_strategy_enters_and_exits_on_real_candles(file, eurusd_1h):
     plan = make_plan(load_strategy(file, library=LIBRARY), LIBRARY)
@@ -57,6 +64,10 @@ def test_a_shipped_strategy_enters_and_exits_on_real_candles(file, eurusd_1h):
     for side, flags in (("long", found.entry_long), ("short", found.entry_short)):
         wanted = f"entry_{side}" in plan.bound.rules
         assert bool(((flags == 1) & (found.blocked == 0)).sum() >= 5) == wanted
+        level = found.long_price if side == "long" else found.short_price
+        if plan.strategy.order.type != "market":
+            assert np.isfinite(level[flags == 1]).all()
+            assert (level[flags == 1] > 0).all()
 
 
 def test_the_classic_takes_its_period_from_a_parameter():
@@ -92,28 +103,7 @@ def test_every_metric_of_a_result_can_be_tracked_and_no_other():
     assert frozenset(results.METRICS) == METRICS
 
 
-# The reference
-
-
-def keys_of(model: Any) -> set[str]:
-    found: set[str] = set()
-    for name, field in model.model_fields.items():
-        found.add(name)
-        found |= {key for inner in _models(field.annotation) for key in keys_of(inner)}
-    return found
-
-
-def _models(annotation: Any) -> list[Any]:
-    if hasattr(annotation, "model_fields"):
-        return [annotation]
-    return [model for inner in get_args(annotation) for model in _models(inner)]
-
-
-def test_the_reference_names_every_key():
-    text = REFERENCE.read_text()
-    keys = keys_of(Strategy) | {key for _, key in MEANINGLESS}
-    keys |= {*GROUPS, *SIGNAL_KEYS, *INDICATOR_KEYS, *ENTRY_KEYS, *EXIT_KEYS}
-    assert not sorted(key for key in keys if f"`{key}`" not in text)
+# The page about strategies
 
 
 def _block(text: str, heading: str, language: str) -> str:
@@ -121,7 +111,7 @@ def _block(text: str, heading: str, language: str) -> str:
 
 
 def test_the_troubleshooting_shows_what_is_really_printed():
-    text = REFERENCE.read_text()
+    text = PAGE.read_text()
     with pytest.raises(StrategyError) as error:
         load_strategy(_block(text, "Troubleshooting", "yaml"), library=LIBRARY)
     assert len(error.value.problems) == 5
@@ -130,8 +120,8 @@ def test_the_troubleshooting_shows_what_is_really_printed():
     )
 
 
-def test_every_example_of_the_reference_loads():
-    examples = REFERENCE.read_text().split("## Troubleshooting")[0].split("```yaml\n")[1:]
+def test_every_example_of_the_page_loads():
+    examples = PAGE.read_text().split("## Troubleshooting")[0].split("```yaml\n")[1:]
     assert len(examples) >= 3
     for example in examples:
         load_strategy(example.split("```")[0], library=LIBRARY)

@@ -1,4 +1,4 @@
-"""`sptrader-lab strategy`: check strategy files."""
+"""`sptrader-lab strategy`: check strategy files; print the reference of their keys and the schema for editors."""
 
 from __future__ import annotations
 
@@ -11,13 +11,33 @@ from sptrader_lab.errors import InputError, Problem, StrategyError
 
 
 def add(subparsers: Any) -> None:
-    """Add the group `strategy` and its command `check`."""
-    group = subparsers.add_parser("strategy", help="check strategy files")
+    """Add the group `strategy` and its commands `check`, `reference` and `schema`."""
+    group = subparsers.add_parser("strategy", help="check strategy files, list every key, print the schema for editors")
     commands = group.add_subparsers(dest="command", metavar="COMMAND", required=True)
     check = commands.add_parser("check", help="list every problem of strategy files; exit code 1 when there is one")
     check.add_argument("files", nargs="+", metavar="FILE", help="strategy YAML files")
     json_option(check)
     check.set_defaults(run=check_files)
+    listed = commands.add_parser("reference", help="print every key of a strategy as a Markdown page")
+    listed.set_defaults(run=print_reference)
+    schema = commands.add_parser("schema", help="print the JSON Schema of strategies, for an editor's completion")
+    schema.set_defaults(run=print_schema)
+
+
+def print_reference(_: argparse.Namespace) -> int:
+    """Print the reference page."""
+    from sptrader_lab.strategy.reference import reference
+
+    print(reference(), end="")
+    return 0
+
+
+def print_schema(_: argparse.Namespace) -> int:
+    """Print the JSON Schema."""
+    from sptrader_lab.strategy.json_schema import json_text
+
+    print(json_text(), end="")
+    return 0
 
 
 def check_files(args: argparse.Namespace) -> int:

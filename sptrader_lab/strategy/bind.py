@@ -9,11 +9,12 @@ from typing import Any
 from sptrader_lab.components.library import Library
 from sptrader_lab.errors import Problem
 from sptrader_lab.strategy.bind_conditions import bind_condition
+from sptrader_lab.strategy.bind_orders import bind_prices
 from sptrader_lab.strategy.bind_signals import SignalBinder
 from sptrader_lab.strategy.binder import COLUMNS, Binder, Call
 from sptrader_lab.strategy.source import Mapped, Problems
 from sptrader_lab.strategy.strategy import Strategy
-from sptrader_lab.strategy.tree import Condition
+from sptrader_lab.strategy.tree import Condition, Value
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,11 @@ class Bound:
     signals : dict
         Call by the name of each signal that a condition uses.
     columns : tuple of str
-        Every column that a condition reads.
+        Every column that a condition or a price reads.
     distances : dict
-        Column of the ATR by ``stop``, ``target``, ``trail``, ``size``.
+        Column of the ATR by ``stop``, ``target``, ``trail``, ``even``, ``size``.
+    prices : dict
+        Level of an entry order by ``long_price``, ``short_price``, ``long_limit``, ``short_limit``.
     """
 
     calls: tuple[Call, ...]
@@ -39,6 +42,7 @@ class Bound:
     signals: dict[str, Call]
     columns: tuple[str, ...]
     distances: dict[str, str]
+    prices: dict[str, Value]
     warnings: tuple[Problem, ...]
 
 
@@ -63,20 +67,24 @@ def bind(strategy: Strategy, library: Library, tree: Mapped, problems: Problems)
             bound = None if rule is None else bind_condition(rule, binder, signals)
             if bound is not None:
                 rules[f"{action}_{side}"] = bound
+    prices = bind_prices(binder, signals)
     distances = _distances(strategy, binder)
     used = {name: call for name, call in signals.bound.items() if name in signals.used}
     roots = {*binder.used, *distances.values(), *(call.key for call in used.values())}
     return Bound(
-        _needed(binder.calls, roots), rules, used, tuple(sorted(binder.used)), distances, tuple(binder.warnings)
+        _needed(binder.calls, roots), rules, used, tuple(sorted(binder.used)), distances, prices, tuple(binder.warnings)
     )
 
 
 def _distances(strategy: Strategy, binder: Binder) -> dict[str, str]:
     """Return the ATR column of every level and of the size that is counted in ATR."""
+    # All targets count in one ATR.
+    target = next((target for target in strategy.targets if target.type == "atr"), None)
     levels: dict[str, Any] = {
         "stop": strategy.stop_loss,
-        "target": strategy.take_profit,
+        "target": target,
         "trail": strategy.trailing_stop,
+        "even": strategy.break_even.trigger if strategy.break_even else None,
         "size": strategy.size,
     }
     found: dict[str, str] = {}
@@ -88,11 +96,9 @@ def _distances(strategy: Strategy, binder: Binder) -> dict[str, str]:
     for name, level in levels.items():
         if level is None or level.type not in ("atr", "volatility"):
             continue
-        line = binder.line("entry", "size") if name == "size" else binder.line("exit")
-        spec = binder.find("atr", line, "indicator")
-        call = binder.component(spec, {"period": level.period}, line) if spec else None
-        if call is not None:
-            found[name] = call.key
+        column = binder.atr(level.period, binder.line("entry", "size") if name == "size" else binder.line("exit"))
+        if column is not None:
+            found[name] = column
     return found
 
 

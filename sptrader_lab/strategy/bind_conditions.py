@@ -37,6 +37,14 @@ def bind_condition(node: Condition, binder: Binder, signals: SignalBinder) -> Co
         return None
 
 
+def bind_value(node: Value, binder: Binder, signals: SignalBinder) -> Value | None:
+    """Return the value over columns, None when a part of it is not known."""
+    try:
+        return _ConditionBinder(binder, signals).value(node)
+    except _UnboundError:
+        return None
+
+
 class _ConditionBinder:
     def __init__(self, binder: Binder, signals: SignalBinder) -> None:
         self.binder = binder

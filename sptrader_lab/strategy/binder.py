@@ -11,7 +11,7 @@ from sptrader_lab.components.spec import Input, Parameter, Spec
 from sptrader_lab.errors import ComponentError, InputError, Problem, nearest
 from sptrader_lab.strategy.parameters import typed, unresolved
 from sptrader_lab.strategy.schema.sections import Indicator
-from sptrader_lab.strategy.source import Mapped, Problems, Scalar, line_at
+from sptrader_lab.strategy.source import Mapped, Problems, Scalar, line_at, node_at
 from sptrader_lab.strategy.strategy import Strategy
 from sptrader_lab.strategy.tree import Name
 
@@ -240,6 +240,12 @@ class Binder:
         call = Call(f"{spec.name}({', '.join(shown)})", spec, columns, parameters)
         return self.calls.setdefault(call.key, call)
 
+    def atr(self, period: int, line: int) -> str | None:
+        """Return the column of the ATR that levels and sizes count in."""
+        spec = self.find("atr", line, "indicator")
+        call = self.component(spec, {"period": period}, line) if spec else None
+        return call.key if call else None
+
     def _input(self, each: Input, spec: Spec, line: int) -> str | None:
         if each.requires is not None:
             needed = self.find(each.requires.component, line)
@@ -267,10 +273,5 @@ def _plain(parameter: Parameter, text: str) -> Any:
 
 
 def _scalar(tree: Mapped, path: Path) -> Scalar | None:
-    node: Any = tree
-    for step in path:
-        try:
-            node = node[step]
-        except (KeyError, IndexError, TypeError):
-            return None
+    node = node_at(tree, path)
     return node if isinstance(node, Scalar) else None

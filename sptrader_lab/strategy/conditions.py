@@ -18,7 +18,7 @@ from sptrader_lab.strategy.expression import (
     parse_value,
 )
 from sptrader_lab.strategy.parameters import Parameters
-from sptrader_lab.strategy.schema.values import described
+from sptrader_lab.strategy.schema.section import described
 from sptrader_lab.strategy.slips import declaration
 from sptrader_lab.strategy.source import Listed, Mapped, Problems, Scalar, line_of
 from sptrader_lab.strategy.tree import (
@@ -31,6 +31,7 @@ from sptrader_lab.strategy.tree import (
     Held,
     Not,
     OutputTest,
+    Value,
 )
 
 GROUPS: Final = ("all", "any", "not")
@@ -62,6 +63,16 @@ class ConditionReader:
         self.problems.add(
             line, "a condition is missing", "write a text like 'close > sma', a signal, or a list of them"
         )
+        return None
+
+    def value(self, node: Any, line: int) -> Value | None:
+        """Read a number per bar: an expression over columns and indicators."""
+        if isinstance(node, Scalar):
+            return self._guarded(
+                line_of(node, line), lambda: parse_value(str(node), self.parameters.text, line_of(node, line))
+            )
+        rule = "write an expression such as close - 0.5 * atr"
+        self.problems.add(line_of(node, line), f"a level holds {described(node)}", rule)
         return None
 
     def group(self, node: Listed, line: int, kind: type[All | Either]) -> Condition | None:

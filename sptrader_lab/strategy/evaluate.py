@@ -86,6 +86,10 @@ class Evaluator:
         """Return the bars on which the condition is true."""
         return self._truth(node, wanted=True)
 
+    def fails(self, node: Condition) -> Flags:
+        """Return the bars on which the condition is false; where it neither holds nor fails it is undefined."""
+        return self._truth(node, wanted=False)
+
     def value(self, node: Value) -> Column:
         """Return a value per bar, NaN where it is undefined."""
         return self._column(self._value(node))

@@ -250,7 +250,8 @@ class _Builder:
         if path[0] == "parameters" and len(path) == 2:
             text = self.lookup(path[1])
             try:
-                return _number(float(text), f"parameters.{path[1]} = {text}")
+                number = _number(float(text), f"parameters.{path[1]} = {text}")
+                return Number(number.value, ".".join(path))
             except ValueError:
                 raise ExpressionError(
                     f"parameters.{path[1]} is {text!r}", "an expression needs a number here"

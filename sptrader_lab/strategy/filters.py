@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sptrader_lab.strategy.schema.sections import Filters
-from sptrader_lab.strategy.schema.values import parse_days, parse_hours
+from sptrader_lab.strategy.schema.times import parse_days, parse_hours
 from sptrader_lab.types import reasons
 from sptrader_lab.types.calendar import DAY, MINUTE, SECOND
 from sptrader_lab.types.candles import Candles

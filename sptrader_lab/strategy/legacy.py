@@ -28,7 +28,8 @@ METRICS: Final = frozenset(
     total_trades winning_trades losing_trades win_rate profit_factor expectancy average_win average_loss
     payoff_ratio sqn best_trade worst_trade average_holding_hours average_holding_bars longest_winning_streak
     longest_losing_streak ambiguous_trades total_commission total_slippage total_costs signals_generated
-    order_decisions executed_orders refused_entries open_positions""".split()
+    order_decisions executed_orders refused_entries open_positions average_leverage max_leverage total_positions
+    total_spread total_financing profit_band_low profit_band_high""".split()
 )
 _OFF: Final = ("false", "no", "off", "none")
 

@@ -12,17 +12,19 @@ from pydantic_core import ErrorDetails
 
 from sptrader_lab.components.library import Library, scan, standard_folders
 from sptrader_lab.errors import Problem, StrategyError, nearest
-from sptrader_lab.strategy import legacy, unavailable
+from sptrader_lab.strategy import legacy
 from sptrader_lab.strategy.bind import bind
 from sptrader_lab.strategy.binder import UNNAMED
 from sptrader_lab.strategy.conditions import ConditionReader
+from sptrader_lab.strategy.conflicts import check_together
 from sptrader_lab.strategy.files import opened
+from sptrader_lab.strategy.misplaced import unknown_key
 from sptrader_lab.strategy.parameters import Parameters, unresolved
 from sptrader_lab.strategy.remarks import check_ranges, remarks
+from sptrader_lab.strategy.schema.section import described
 from sptrader_lab.strategy.schema.sections import Indicator, SignalConfig
-from sptrader_lab.strategy.schema.values import described
 from sptrader_lab.strategy.sides import SIDES, SideReader
-from sptrader_lab.strategy.source import Mapped, Problems, Scalar, line_at, read
+from sptrader_lab.strategy.source import Mapped, Problems, Scalar, line_at, node_at, read
 from sptrader_lab.strategy.strategy import Origin, Strategy
 
 _MESSAGES: Final = {
@@ -84,6 +86,7 @@ def _build(origin: Origin, problems: Problems) -> Strategy:
     if strategy is not None and library is not None:
         warnings += bind(strategy, library, tree, problems).warnings
     if strategy is not None:
+        check_together(strategy, tree, problems)
         check_ranges(strategy, parameters, tree, problems)
     if problems or strategy is None:
         raise StrategyError(problems.ordered())
@@ -131,9 +134,22 @@ def _validated(tree: Mapped, problems: Problems) -> Strategy | None:
         for details in found:
             if first:  # what a later round finds follows from what was taken away
                 _report(details, tree, problems)
-            pruned = _without(pruned, details["loc"], missing=details["type"] == "missing")
+            pruned = _without(pruned, _written(pruned, details["loc"]), missing=details["type"] == "missing")
         assert problems, found
     return None
+
+
+def _written(tree: Any, path: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Return a model's path as the file has it: one target may stand where a list of them could."""
+    found: list[int | str] = []
+    node = tree
+    for step in path:
+        single = isinstance(step, int) and not isinstance(node, (list, tuple))
+        if step == "[key]" or single:
+            continue
+        found.append(step)
+        node = node_at(node, (step,))
+    return tuple(found)
 
 
 def _model_at(path: tuple[int | str, ...]) -> Any:
@@ -160,7 +176,7 @@ def _models(annotation: Any) -> list[Any]:
 
 
 def _report(details: ErrorDetails, tree: Mapped, problems: Problems) -> None:
-    path = tuple(step for step in details["loc"] if step != "[key]")
+    path = _written(tree, details["loc"])
     line = line_at(tree, path)
     where = ".".join(str(step) for step in path)
     kind, value = details["type"], details["input"]
@@ -180,14 +196,11 @@ def _report_key(path: tuple[int | str, ...], line: int, problems: Problems) -> N
     section, key = path[:-1], str(path[-1])
     where, model = ".".join(map(str, section)), _model_at(section)
     known = [] if model is None else list(model.model_fields)
-    if model is not None and issubclass(model, Indicator):
-        if not nearest(key, known):
-            rule = f"parameters of a component stand under params: {{type: ..., params: {{{key}: ...}}}}"
-            problems.add(line, f"unknown key in {where} {key!r}", rule)
-            return
-    elif unavailable.refuse_key(problems, line, where, key):
+    if model is not None and issubclass(model, Indicator) and not nearest(key, known):
+        rule = f"parameters of a component stand under params: {{type: ..., params: {{{key}: ...}}}}"
+        problems.add(line, f"unknown key in {where} {key!r}", rule)
         return
-    problems.unknown(line, f"key in {where or 'the strategy'}", key, known)
+    unknown_key(problems, line, where, key, known)
 
 
 def _without(node: Any, path: tuple[int | str, ...], *, missing: bool) -> Any:

@@ -34,9 +34,11 @@ _REFERRING: Final = (
     "risk",
     "execution",
     "filters",
+    "account",
+    "instrument",
+    "instruments",
     "backtest",
     "live",
-    "instrument",
 )
 _REFERENCE: Final = re.compile(r"parameters\.(\w+)")
 _INTEGER: Final = re.compile(r"[-+]?\d{1,18}")

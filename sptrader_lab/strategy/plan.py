@@ -16,13 +16,16 @@ from sptrader_lab.errors import ComponentFailed, StrategyError
 from sptrader_lab.strategy.bind import Bound, bind
 from sptrader_lab.strategy.binder import Call
 from sptrader_lab.strategy.evaluate import Evaluator
+from sptrader_lab.strategy.facts import day_end_of, instrument_of
 from sptrader_lab.strategy.filters import blocked, unapplied
-from sptrader_lab.strategy.rules import make_rules
+from sptrader_lab.strategy.rules import make_rules, make_targets
+from sptrader_lab.strategy.session import session_exits
 from sptrader_lab.strategy.source import Problems
 from sptrader_lab.strategy.strategy import Strategy
-from sptrader_lab.types.calendar import DayEnd, parse_day_end
+from sptrader_lab.types.calendar import DayEnd
 from sptrader_lab.types.candles import Candles
 from sptrader_lab.types.decisions import Decisions
+from sptrader_lab.types.instruments import Instrument
 from sptrader_lab.types.signals import Overlay, SignalEvents
 
 Column = NDArray[np.float64]
@@ -65,24 +68,29 @@ class Plan:
         Each distinct (component, parameters, inputs), after everything it depends on.
     rules : numpy.recarray, shape (1,)
         Layout `types.records.RULES`.
+    targets : numpy.recarray, shape (targets,) or (0,)
+        Layout `types.records.TARGET`; empty where the rules say the one target, or there is none.
     """
 
     strategy: Strategy
     calls: tuple[Call, ...]
     rules: np.recarray[Any, Any]
+    targets: np.recarray[Any, Any]
     bound: Bound
 
-    @property
-    def day_end(self) -> DayEnd | None:
-        """When the trading day ends, if the file says so (S4)."""
-        given = self.strategy.instrument.day_end
-        return None if given is None else parse_day_end(given)
+    def day_end(self, symbol: str) -> DayEnd | None:
+        """Return when the symbol's trading day ends, if the file says so (S4)."""
+        return day_end_of(self.strategy, symbol)
 
-    @property
-    def instrument_overrides(self) -> dict[str, Any]:
-        """Facts about the instrument that the file sets, by field of `types.instruments.Instrument`."""
-        given = self.strategy.instrument.model_dump(exclude_none=True)
-        return {**given, "day_end": self.day_end} if self.day_end else given
+    def instrument(self, symbol: str) -> Instrument:
+        """Return the facts about one symbol: what its name tells, and over that what the file says.
+
+        Raises
+        ------
+        InputError
+            When what the file says does not fit the symbol.
+        """
+        return instrument_of(self.strategy, symbol)
 
     def notes(self, candles: Candles) -> tuple[str, ...]:
         """Say what the file asks for and what these candles can't give."""
@@ -161,6 +169,12 @@ class Plan:
             column = self.bound.distances.get(name)
             return np.empty(0) if column is None else computed.columns[column]
 
+        def level(name: str) -> Column:
+            if not self.bound.prices or (name.endswith("limit") and self.strategy.order.type != "stop_limit"):
+                return np.empty(0)
+            value = self.bound.prices.get(name)  # a side that never enters has no level
+            return _undefined(len(candles)) if value is None else evaluator.value(value)
+
         return Decisions(
             flags("entry_long"),
             flags("entry_short"),
@@ -171,7 +185,18 @@ class Plan:
             atr("target"),
             atr("trail"),
             atr("size"),
+            atr("even"),
+            level("long_price"),
+            level("short_price"),
+            level("long_limit"),
+            level("short_limit"),
+            self.session_exit(candles),
         )
+
+    def session_exit(self, candles: Candles) -> NDArray[np.uint8]:
+        """Return 1 where the clock closes every position, by the candles that are traded; empty for never (S4)."""
+        session = self.strategy.session
+        return np.empty(0, np.uint8) if session is None else session_exits(session, candles)
 
     def signals(self, computed: Computed, symbol: int = 0) -> tuple[SignalEvents, ...]:
         """Return where the signals that conditions use fired on the run's symbol number `symbol`, by name."""
@@ -219,7 +244,7 @@ def make_plan(strategy: Strategy, library: Library) -> Plan:
     bound = bind(strategy, library, strategy.origin.tree, problems)
     if problems:
         raise StrategyError(problems.ordered())
-    return Plan(strategy, bound.calls, make_rules(strategy), bound)
+    return Plan(strategy, bound.calls, make_rules(strategy), make_targets(strategy), bound)
 
 
 class _Columns(Mapping[str, Column]):
@@ -270,9 +295,6 @@ def _shown(value: object) -> str:
 def _on_price_scale(line: Column, close: Column) -> bool:
     """Say whether a line lies where the candles are, judged by up to 2,000 of its values."""
     step = max(1, len(line) // _SAMPLE)
-    values, prices = line[::step], close[::step]
-    defined = ~np.isnan(values)
-    if not defined.any():
-        return False
-    ratio = values[defined] / prices[defined]
-    return bool(0.8 < np.median(ratio) < 1.25 and ratio.min() > 0.5)
+    ratio = line[::step] / close[::step]
+    ratio = ratio[~np.isnan(ratio)]
+    return bool(len(ratio) and 0.8 < np.median(ratio) < 1.25 and ratio.min() > 0.5)

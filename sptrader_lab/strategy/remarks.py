@@ -35,10 +35,15 @@ def remarks(strategy: Strategy, parameters: Parameters, tree: Mapped, file: str)
 
     if strategy.entry.size is None and strategy.risk.position_size is None:
         remark(("entry",), f"no size is given, so {DEFAULT_SIZE:g} of equity is used", "write entry.size")
-    levels = (strategy.stop_loss, strategy.take_profit, strategy.trailing_stop, strategy.max_holding_period)
+    levels = (strategy.stop_loss, strategy.trailing_stop, strategy.break_even, strategy.session)
+    leaves = any((*levels, strategy.targets, strategy.max_holding_period))
     for side in SIDES:
-        if getattr(strategy.entry, side) is not None and getattr(strategy.exit, side) is None and not any(levels):
+        if getattr(strategy.entry, side) is not None and getattr(strategy.exit, side) is None and not leaves:
             remark(("entry", side), f"nothing closes a {side} position", "add an exit, a stop or a target")
+    shares = [target.share or 0.0 for target in strategy.targets]
+    if shares and sum(shares) < 1 - 1e-9:
+        place = ("exit", "take_profit") if strategy.exit.take_profit else ("risk", "take_profit")
+        remark(place, f"shares of {sum(shares):g} in all", "the last target closes all that is left")
     if strategy.live.enabled:
         remark(("live", "enabled"), "live.enabled has no effect", "this version only backtests")
     unused = [name for name in parameters.scalars if name not in parameters.referenced]

@@ -10,27 +10,25 @@ from typing import Any, Final
 
 from sptrader_lab.errors import Problem
 from sptrader_lab.strategy.conditions import ConditionReader
+from sptrader_lab.strategy.misplaced import unknown_key
+from sptrader_lab.strategy.orders import OrderReader
+from sptrader_lab.strategy.schema.forms import (
+    SIZE_METHODS,
+    EntryForm,
+    EntrySideForm,
+    ExitForm,
+    ExitSideForm,
+    SignalExitForm,
+)
 from sptrader_lab.strategy.source import Listed, Mapped, Problems, Scalar, line_of
 from sptrader_lab.strategy.tree import All, Condition, Either
-from sptrader_lab.strategy.unavailable import refuse_key
 
-ENTRY_KEYS: Final = ("when", "action", "size", "long", "short", "primary", "filters", "size_method", "size_value")
-EXIT_KEYS: Final = (
-    "when", "action", "signal_exit", "long", "short", "stop_loss", "take_profit", "trailing_stop", "max_holding_period",
-)  # fmt: skip
+ENTRY_KEYS: Final = tuple(EntryForm.model_fields)
+EXIT_KEYS: Final = tuple(ExitForm.model_fields)
+_LEVELS: Final = ("stop_loss", "take_profit", "trailing_stop", "break_even", "session", "max_holding_period")
 SIDES: Final = ("long", "short")
 ENTRY_ACTIONS: Final = {"buy": "long", "sell": "short"}
 EXIT_ACTIONS: Final = ("close", "close_all")
-#: The older dialect's names of sizers.
-SIZE_METHODS: Final = {
-    "fixed_percentage": "fraction",
-    "percentage": "fraction",
-    "fixed_units": "units",
-    "fixed_amount": "cash",
-    "fixed_cash": "cash",
-    "risk_based": "risk",
-    "volatility_based": "volatility",
-}
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class SideReader:
     warnings: list[Problem]
 
     def entry(self, tree: Mapped) -> Mapped:
-        """Return {long, short, size} of the entry; a side that can't be read is absent."""
+        """Return {long, short, size, order} of the entry; a side that can't be read is absent."""
         node, line = tree.get("entry"), tree.line_of("entry")
         out = Mapped(line=line)
         if not isinstance(node, Mapped):
@@ -63,10 +61,14 @@ class SideReader:
                 line, "the entry has no condition", "name one under entry.when, entry.long or entry.short"
             )
         for name in by_side:
-            self._put(out, name, self._side(node, name, ("when", "size")), node.line_of(name))
+            self._put(out, name, self._side(node, name, tuple(EntrySideForm.model_fields)), node.line_of(name))
         if flat and not by_side and side:
             self._put(out, ENTRY_ACTIONS[side], self._flat_entry(node, flat), node.line_of(flat[0]))
         self._size(node, by_side, out)
+        if node.get("order") is not None:
+            sides = by_side or [ENTRY_ACTIONS[side or "buy"]]
+            reader = OrderReader(self.conditions, self.problems, self.warnings)
+            out.put("order", reader.read(node["order"], sides), node.line_of("order"))
         return out
 
     def exit(self, tree: Mapped, entered: list[str]) -> Mapped:
@@ -86,13 +88,13 @@ class SideReader:
         if node.get("signal_exit") is not None:
             flat.append(self._signal_exit(node["signal_exit"], node.line_of("signal_exit")))
         for side in SIDES:
-            own = [self._side(node, side, ("when",))] if node.get(side) is not None else []
+            own = [self._side(node, side, tuple(ExitSideForm.model_fields))] if node.get(side) is not None else []
             if own and entered and side not in entered:
                 self._warn(node.line_of(side), f"exit.{side} has no effect", f"this strategy never enters {side}")
             rules = tuple(rule for rule in (*own, *(flat if side in entered else ())) if rule is not None)
             if rules:
                 self._put(out, side, rules[0] if len(rules) == 1 else Either(rules), node.line_of(side))
-        for key in ("stop_loss", "take_profit", "trailing_stop", "max_holding_period"):
+        for key in _LEVELS:
             if key in node:
                 out.put(key, node[key], node.line_of(key))
         return out
@@ -122,7 +124,7 @@ class SideReader:
 
     def _signal_exit(self, node: Any, line: int) -> Condition | None:
         if isinstance(node, Mapped) and "when" in node:
-            self._keys(node, ("when", "action"), "signal_exit")
+            self._keys(node, tuple(SignalExitForm.model_fields), "signal_exit")
             self._action(node, EXIT_ACTIONS, "close")
             return self.conditions.read(node["when"], node.line_of("when"))
         if isinstance(node, Listed) and len(node) > 1:
@@ -171,8 +173,8 @@ class SideReader:
 
     def _keys(self, node: Mapped, known: tuple[str, ...], where: str) -> None:
         for key in node:
-            if key not in known and not refuse_key(self.problems, node.line_of(key), where, key):
-                self.problems.unknown(node.line_of(key), f"key in {where}", key, known)
+            if key not in known:
+                unknown_key(self.problems, node.line_of(key), where, key, known)
 
     def _warn(self, line: int, what: str, rule: str) -> None:
         self.warnings.append(Problem(what, rule, "", self.problems.file, line))

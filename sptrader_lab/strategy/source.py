@@ -212,6 +212,17 @@ def line_at(tree: Node, path: tuple[int | str, ...]) -> int:
     return line or 1
 
 
+def node_at(tree: Node, path: tuple[int | str, ...]) -> Any:
+    """Return what stands at `path`, None where nothing does."""
+    node: Any = tree
+    for step in path:
+        try:
+            node = node[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return node
+
+
 def line_of(node: Any, default: int = 1) -> int:
     """Return the line of a node; `default` for nothing at all."""
     return getattr(node, "line", 0) or default

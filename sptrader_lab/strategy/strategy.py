@@ -9,12 +9,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, PlainSerializer, PrivateAttr
+from pydantic import PrivateAttr
 
 from sptrader_lab.errors import InputError, Problem, unknown
 from sptrader_lab.strategy.parameters import ParameterValue
+from sptrader_lab.strategy.schema.account import AccountSection
+from sptrader_lab.strategy.schema.instrument import InstrumentFacts
+from sptrader_lab.strategy.schema.levels import (
+    BreakEven,
+    Level,
+    OptionalBreakEven,
+    OptionalLevel,
+    OptionalTargets,
+    Target,
+)
+from sptrader_lab.strategy.schema.orders import Order, Rule, Session
+from sptrader_lab.strategy.schema.section import Section, key
 from sptrader_lab.strategy.schema.sections import (
     Backtest,
     Commission,
@@ -22,23 +34,17 @@ from sptrader_lab.strategy.schema.sections import (
     Execution,
     Filters,
     Indicator,
-    InstrumentFacts,
-    Level,
     Live,
     Metrics,
-    OptionalLevel,
     Risk,
     SignalConfig,
-    Size,
 )
-from sptrader_lab.strategy.schema.values import Section, Text, Whole
+from sptrader_lab.strategy.schema.sizes import Size
+from sptrader_lab.strategy.schema.values import Text, Whole
 from sptrader_lab.strategy.source import Mapped
 
 if TYPE_CHECKING:
     from sptrader_lab.components.library import Library
-
-#: A condition (`tree.Condition`) or None, read before pydantic sees it; it is written out as its canonical text.
-Rule = Annotated[Any, PlainSerializer(repr)]
 
 #: Equity used per entry when a file says nothing about size (reported as a warning).
 DEFAULT_SIZE = 0.1
@@ -63,11 +69,12 @@ class Origin:
 
 
 class Entry(Section):
-    """When a position is opened, by side; `size` is of both."""
+    """When a position is opened, by side; `size` and `order` are of both."""
 
     long: Rule = None
     short: Rule = None
     size: Size | None = None
+    order: Order = Order()
 
 
 class Exit(Section):
@@ -76,8 +83,10 @@ class Exit(Section):
     long: Rule = None
     short: Rule = None
     stop_loss: OptionalLevel = None
-    take_profit: OptionalLevel = None
+    take_profit: OptionalTargets = None
     trailing_stop: OptionalLevel = None
+    break_even: OptionalBreakEven = None
+    session: Session | None = None
     max_holding_period: Whole | None = None
 
 
@@ -98,24 +107,26 @@ class Strategy(Section):
         What the file says and what has no effect.
     """
 
-    name: Text
-    type: Text = "strategy"
-    version: Text = ""
-    author: Text = ""
-    description: Text = ""
-    dependencies: Dependencies = Field(default_factory=Dependencies)
-    parameters: dict[str, ParameterValue] = Field(default_factory=dict)
-    indicators: dict[str, Indicator] = Field(default_factory=dict)
-    signal_config: dict[str, SignalConfig] = Field(default_factory=dict)
-    entry: Entry
-    exit: Exit = Field(default_factory=Exit)
-    risk: Risk = Field(default_factory=Risk)
-    execution: Execution = Field(default_factory=Execution)
-    filters: Filters = Field(default_factory=Filters)
-    metrics: Metrics = Field(default_factory=Metrics)
-    backtest: Backtest = Field(default_factory=Backtest)
-    live: Live = Field(default_factory=Live)
-    instrument: InstrumentFacts = Field(default_factory=InstrumentFacts)
+    name: Text = key("what results call it")
+    type: Text = key("ignored", "strategy")
+    version: Text = key("for readers", "", shown="empty")
+    author: Text = key("for readers", "", shown="empty")
+    description: Text = key("for readers", "", shown="empty")
+    dependencies: Dependencies = key("components that must exist", Dependencies())
+    parameters: dict[str, ParameterValue] = key("named values; `parameters.NAME` may stand wherever a value may", {})
+    indicators: dict[str, Indicator] = key("names for indicators that conditions speak of", {})
+    signal_config: dict[str, SignalConfig] = key("how signals are set up", {})
+    entry: Entry = key("when positions open, and how much")
+    exit: Exit = key("when positions close", Exit())
+    risk: Risk = key("limits", Risk())
+    execution: Execution = key("how orders fill and what that costs", Execution())
+    filters: Filters = key("when an entry is forbidden", Filters())
+    account: AccountSection = key("currency, margin and leverage", AccountSection())
+    instrument: InstrumentFacts = key("facts that replace those known from the symbol", InstrumentFacts())
+    instruments: dict[str, InstrumentFacts] = key("the same for single symbols; wins over `instrument`", {})
+    metrics: Metrics = key("what to show first", Metrics())
+    backtest: Backtest = key("what a backtest uses when its caller does not say", Backtest())
+    live: Live = key("for later modes", Live())
 
     _origin: Origin = PrivateAttr(default_factory=Origin)
 
@@ -162,17 +173,37 @@ class Strategy(Section):
     @property
     def stop_loss(self) -> Level | None:
         """The stop loss: `exit` over `risk` over `parameters`."""
-        return self._level("stop_loss")
+        level: Level | None = self._level("stop_loss")
+        return level
 
     @property
-    def take_profit(self) -> Level | None:
-        """The profit target: `exit` over `risk` over `parameters`."""
-        return self._level("take_profit")
+    def targets(self) -> tuple[Target, ...]:
+        """The profit targets in the order in which they are taken: `exit` over `risk` over `parameters`."""
+        targets: tuple[Target, ...] | None = self._level("take_profit")
+        return targets or ()
 
     @property
     def trailing_stop(self) -> Level | None:
         """The trailing stop (S8): `exit` over `risk` over `parameters`."""
-        return self._level("trailing_stop")
+        level: Level | None = self._level("trailing_stop")
+        return level
+
+    @property
+    def break_even(self) -> BreakEven | None:
+        """When the stop moves to the entry price, and how far beyond it."""
+        return self.exit.break_even
+
+    @property
+    def session(self) -> Session | None:
+        """The local time at which every position leaves; its zone is that of the filters where it names none."""
+        session = self.exit.session
+        zone = self.filters.trading_zone
+        return session if session is None or session.zone else session.model_copy(update={"zone": zone})
+
+    @property
+    def order(self) -> Order:
+        """How an entry reaches the market, the same for both sides."""
+        return self.entry.order
 
     @property
     def max_holding_period(self) -> int | None:
@@ -213,10 +244,9 @@ class Strategy(Section):
 
         return rebuilt(self, parameters)
 
-    def _level(self, name: str) -> Level | None:
+    def _level(self, name: str) -> Any:
         given = name in self.exit.model_fields_set  # `stop_loss: false` under exit turns one under risk off
-        level: Level | None = getattr(self.exit if given else self.risk, name)
-        return level
+        return getattr(self.exit if given else self.risk, name)
 
     def __repr__(self) -> str:
         return f"<Strategy {self.name!r} from {self.path}>"

@@ -14,9 +14,10 @@ Comparison = Literal[">", ">=", "<", "<=", "==", "!="]
 
 @dataclass(frozen=True)
 class Number:
-    """A constant."""
+    """A constant; `text` is the parameter that it was written as, if any."""
 
     value: float
+    text: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True)

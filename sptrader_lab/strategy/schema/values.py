@@ -4,48 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from sptrader_lab.errors import InputError, nearest
-from sptrader_lab.strategy import unavailable
-from sptrader_lab.types.calendar import parse_day_end, timeframe
-from sptrader_lab.types.instants import parse_time
+from sptrader_lab.errors import nearest
+from sptrader_lab.strategy.schema.section import Shape, refused
 
-_TRUE: Final = ("true", "yes", "on")
-_FALSE: Final = ("false", "no", "off")
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_HOURS: Final = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
-_DURATION: Final = re.compile(r"(\d+)\s*([smhdw])")
-_UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-
-
-def described(value: object) -> str:
-    """Return how an error shows a value."""
-    if isinstance(value, Mapping):
-        return "a mapping"
-    return "a list" if isinstance(value, (list, tuple)) else "nothing" if value is None else repr(value)
-
-
-def refused(value: object, rule: str, near: str = "") -> PydanticCustomError:
-    """Return the error that says which value breaks which rule."""
-    return PydanticCustomError("lab", "{rule}", {"rule": rule, "near": near, "shown": described(value)})
-
-
-class Section(BaseModel):
-    """One section: frozen, unknown keys refused, an empty value counts as not given."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_empty(cls, data: Any) -> Any:
-        if not isinstance(data, Mapping):
-            return {} if data is None else data
-        return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
+TRUE: Final = ("true", "yes", "on")
+FALSE: Final = ("false", "no", "off")
+_CURRENCY: Final = re.compile(r"[A-Za-z]{3,10}")
 
 
 def number(value: object) -> float:
@@ -106,8 +75,8 @@ def whole(value: object) -> int:
 def flag(value: object) -> bool:
     """Read true or false (also yes, no, on, off)."""
     word = str(value).lower()
-    if isinstance(value, (bool, str)) and word in (*_TRUE, *_FALSE):
-        return word in _TRUE
+    if isinstance(value, (bool, str)) and word in (*TRUE, *FALSE):
+        return word in TRUE
     raise refused(value, "must be true or false")
 
 
@@ -127,108 +96,52 @@ def texts(value: object) -> tuple[str, ...]:
     return tuple(str(item) for item in value)
 
 
-def one_of(*choices: str, later: Mapping[str, str] | None = None) -> Callable[[object], str]:
-    """Return a reader that accepts one of `choices`; a word in `later` is refused as not available yet."""
-
-    def read(value: object) -> str:
-        if isinstance(value, str) and value in choices:
-            return str(value)
-        asked = (later or {}).get(str(value).lower().replace("-", "_").replace(" ", "_"))
-        if asked is not None:
-            raise refused(value, f"{unavailable.rule(asked)}; it is one of {', '.join(choices)}")
-        raise refused(value, f"must be one of {', '.join(choices)}", nearest(str(value), choices))
-
-    return read
-
-
-def _through(parse: Callable[[str], object]) -> Callable[[object], str]:
-    """Return a reader that keeps the text once `parse` accepts it."""
-
-    def read(value: object) -> str:
-        word = text(value)
-        try:
-            parse(word)
-        except InputError as error:
-            raise refused(value, str(error)) from None
-        return word
-
-    return read
-
-
-def parse_hours(value: str) -> tuple[int, int]:
-    """Return the first and last minute of the day of `HH:MM-HH:MM`; last below first wraps midnight.
-
-    Raises
-    ------
-    InputError
-        When the text is no such range.
-    """
-    match = _HOURS.fullmatch(value.strip())
-    if match:
-        hours, minutes = (int(match[1]), int(match[3])), (int(match[2]), int(match[4]))
-        first, last = (hour * 60 + minute for hour, minute in zip(hours, minutes, strict=True))
-        if max(minutes) < 60 and first < 1440 and last <= 1440:
-            return first, min(last, 1439)
-    raise InputError("must be a range of times like 08:00-16:30 or 22:00-06:00")
-
-
-def parse_days(value: str) -> tuple[bool, ...]:
-    """Return which of Monday ... Sunday `Mon-Fri` or `Mon, Wed, Fri` names; a range may wrap the week.
-
-    Raises
-    ------
-    InputError
-        When a day is not known.
-    """
-    chosen = [False] * 7
-    for part in value.split(","):
-        ends = [_day(word) for word in part.split("-")]
-        if len(ends) > 2:
-            raise InputError("must be days like Mon-Fri or Mon,Wed,Fri")
-        day = ends[0]
-        chosen[day] = True
-        while day != ends[-1]:
-            day = (day + 1) % 7
-            chosen[day] = True
-    return tuple(chosen)
-
-
-def _day(word: str) -> int:
-    short = word.strip()[:3].capitalize()
-    if short not in _DAYS:
-        near = nearest(short, _DAYS)
-        raise InputError("must be days like Mon-Fri or Mon,Wed,Fri" + (f"; did you mean {near}?" if near else ""))
-    return _DAYS.index(short)
-
-
-def duration(value: object) -> int:
-    """Read a length of time such as `30m`, `4h` or `2d`, in ns."""
-    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None or len(match[1]) > 6 or int(match[1]) < 1:
-        raise refused(value, "must be a length of time like 30m, 4h or 2d")
-    return int(match[1]) * _UNITS[match[2]] * 1_000_000_000
-
-
-def _zone(word: str) -> None:
+def spread(value: object) -> float | str:
+    """Read a spread: `column`, or price units from 0 up."""
+    if isinstance(value, str) and value == "column":
+        return "column"
     try:
-        parse_day_end(word.strip().replace(" ", "_"))
-    except InputError:
-        raise InputError("must be a time zone like UTC, Europe/London or America/New_York") from None
+        found = number(value)
+    except PydanticCustomError:
+        found = -1.0
+    if found < 0:
+        rule = "must be price units such as 0.0002, or column for the candles' own"
+        raise refused(value, rule, nearest(str(value), ["column"]))
+    return found
 
 
-Number = Annotated[float, BeforeValidator(number)]
-Positive = Annotated[float, BeforeValidator(positive)]
-NotNegative = Annotated[float, BeforeValidator(not_negative)]
-Fraction = Annotated[float, BeforeValidator(fraction)]
-Cost = Annotated[float, BeforeValidator(cost)]
-Whole = Annotated[int, BeforeValidator(whole)]
-Flag = Annotated[bool, BeforeValidator(flag)]
-Text = Annotated[str, BeforeValidator(text)]
-Texts = Annotated[tuple[str, ...], BeforeValidator(texts)]
-Hours = Annotated[str, BeforeValidator(_through(parse_hours))]
-Days = Annotated[str, BeforeValidator(_through(parse_days))]
-Duration = Annotated[int, BeforeValidator(duration)]
-Zone = Annotated[str, BeforeValidator(_through(_zone))]
-DayEndText = Annotated[str, BeforeValidator(_through(parse_day_end))]
-TimeText = Annotated[str, BeforeValidator(_through(parse_time))]
-TimeframeText = Annotated[str, BeforeValidator(_through(timeframe))]
+def currency(value: object) -> str:
+    """Read a currency's letters."""
+    if not isinstance(value, str) or not _CURRENCY.fullmatch(value):
+        raise refused(value, "must be a currency such as USD")
+    return value.upper()
+
+
+_ABOVE_0: Final = {"type": "number", "exclusiveMinimum": 0}
+_PLAIN: Final = {"type": ["string", "number", "boolean"]}
+
+Number = Annotated[float, BeforeValidator(number), Shape("number", {"type": "number"})]
+Positive = Annotated[float, BeforeValidator(positive), Shape("number above 0", _ABOVE_0)]
+NotNegative = Annotated[
+    float, BeforeValidator(not_negative), Shape("number, 0 or more", {"type": "number", "minimum": 0})
+]
+Fraction = Annotated[float, BeforeValidator(fraction), Shape("fraction up to 1", {**_ABOVE_0, "maximum": 1})]
+Cost = Annotated[
+    float, BeforeValidator(cost), Shape("fraction below 1", {"type": "number", "minimum": 0, "exclusiveMaximum": 1})
+]
+Whole = Annotated[int, BeforeValidator(whole), Shape("whole number from 1", {"type": "integer", "minimum": 1})]
+Flag = Annotated[bool, BeforeValidator(flag), Shape("`true`, `false`", {"enum": [True, False, *TRUE, *FALSE]})]
+Text = Annotated[str, BeforeValidator(text), Shape("text", _PLAIN)]
+Texts = Annotated[
+    tuple[str, ...],
+    BeforeValidator(texts),
+    Shape("list of texts", {"anyOf": [_PLAIN, {"type": "array", "items": _PLAIN}]}),
+]
+Spread = Annotated[
+    float | str,
+    BeforeValidator(spread),
+    Shape("price units, or `column`", {"anyOf": [{"const": "column"}, {"type": "number", "minimum": 0}]}),
+]
+Currency = Annotated[
+    str, BeforeValidator(currency), Shape("currency such as `USD`", {"type": "string", "pattern": "^[A-Za-z]{3,10}$"})
+]
