@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sptrader_lab.results.registry import runs
     from sptrader_lab.results.saved import load_result
     from sptrader_lab.strategy.load import load_strategy
+    from sptrader_lab.strategy.portfolio import load_portfolio
     from sptrader_lab.types.candles import Candles
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Candles",
     "LabError",
     "backtest",
+    "load_portfolio",
     "load_result",
     "load_strategy",
     "rerun",
@@ -39,6 +41,7 @@ _HOMES: Final = {
     "Candles": "types.candles:Candles",
     "LabError": "errors:LabError",
     "backtest": "backtesting.run:backtest",
+    "load_portfolio": "strategy.portfolio:load_portfolio",
     "load_result": "results.saved:load_result",
     "load_strategy": "strategy.load:load_strategy",
     "rerun": "backtesting.rerun:rerun",

@@ -72,8 +72,8 @@ def test_several_symbols_share_one_account_on_one_clock() -> None:
     [
         ([], "no candles given"),
         ([walk(), walk()], "different symbols"),
-        ([walk("EURUSD"), walk("USDJPY")], "one account holds one currency"),
-        ([walk("EURUSD"), replace(walk("GBPUSD"), timeframe="30m")], "share one timeframe"),
+        ([walk("EURUSD"), walk("USDJPY")], r"EURUSD USD, USDJPY JPY; .* account: \{currency: USD\} in the strategy"),
+        ([walk("EURUSD"), walk("GBPUSD").rows(0, 0)], r"no candles of GBPUSD \(<Candles GBPUSD 1h: empty"),
     ],
 )
 def test_candles_that_one_account_cannot_hold_are_refused(pair: list[Candles], said: str) -> None:
@@ -193,6 +193,15 @@ def test_few_candles_give_a_result_without_trades(bars: int) -> None:
     assert len(result.trades) == 0
     assert result.metrics["total_trades"] == 0
     assert result.describe()
+
+
+def test_timeframes_that_overlap_in_part_are_refused_with_the_way_out() -> None:
+    """S13: one of them would be decided while the other is open."""
+    mixed = [walk("EURUSD"), replace(walk("GBPUSD"), timeframe="30m")]
+    with pytest.raises(
+        CandleError, match=r"inside the 1h candle of 2025-01-06T00:00:00 UTC.*trade_on='30m' with store="
+    ):
+        lab.backtest(CROSSOVER, mixed)
 
 
 def test_candles_that_overlap_in_part_are_refused_because_they_would_look_ahead() -> None:

@@ -61,6 +61,19 @@ def test_the_dollar_correlates_the_pairs(eurusd):
     assert np.corrcoef(mine, change["USDJPY"])[0, 1] < -0.3
 
 
+@pytest.mark.parametrize(("symbol", "other", "power"), [("EURGBP", "GBPUSD", -1), ("EURJPY", "USDJPY", 1)])
+def test_a_cross_costs_what_its_two_pairs_cost(eurusd, symbol, other, power):
+    cross, second = sample.make(symbol), sample.make(other)
+    assert flaws(cross) == {}
+    assert np.array_equal(cross.time, eurusd.time)
+    tick = 0.001 if symbol.endswith("JPY") else 0.00001
+    assert np.abs(cross.close - eurusd.close * second.close**power).max() <= tick
+    assert np.abs(cross.open - eurusd.open * second.open**power).max() <= tick
+    widest = eurusd.high * (second.high if power > 0 else 1 / second.low)
+    assert (cross.high <= widest + tick).all()
+    assert (cross.spread > 0).all()
+
+
 def test_only_the_symbol_asked_for_is_made_and_only_once(tmp_path, capsys):
     store = CandleStore(tmp_path)
     assert store.candles("USDJPY", "1h", "2025-03").source == "sample"

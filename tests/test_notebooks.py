@@ -18,7 +18,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 def copy_of_the_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The user's side of the repository, so that a run leaves nothing behind in it."""
     root = tmp_path_factory.mktemp("project")
-    for folder in ("notebooks", "strategies", "components"):
+    for folder in ("notebooks", "strategies", "portfolios", "components"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     return root
 

@@ -30,7 +30,6 @@ from sptrader_lab.errors import ComponentFailed, LookaheadError
 from sptrader_lab.strategy.binder import Call
 from sptrader_lab.strategy.plan import Computed, Plan
 from sptrader_lab.types.candles import Candles
-from sptrader_lab.types.outcome import Outcome
 
 Mode = Literal["check", "exhaustive", "off"]
 
@@ -49,12 +48,6 @@ def prefix_lengths(bars: int, seed: str) -> list[int]:
     sizes = 3.0 ** np.arange(np.log(longest) / np.log(3.0) - 1.0)
     drawn = sizes * cuts.seeded(f"{seed}|{bars}").uniform(1.0, 3.0, len(sizes))
     return sorted({longest, *(int(length) for length in drawn)})
-
-
-def order_bars(outcome: Outcome, symbol: int, bars: int) -> list[int]:
-    """Return the lengths of the prefixes that end on a bar of `symbol` on which an order was decided."""
-    decided = outcome.orders.bar[outcome.orders.symbol == symbol]
-    return sorted({int(bar) + 1 for bar in decided if bar + 1 < bars})
 
 
 def check(plan: Plan, candles: Candles, computed: Computed, lengths: list[int]) -> str:

@@ -9,39 +9,38 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from sptrader_lab.backtesting.members import Member
+from sptrader_lab.backtesting.world import World
 from sptrader_lab.errors import ComponentError
 from sptrader_lab.kernel.compile import source_hash
 from sptrader_lab.strategy.plan import Plan
+from sptrader_lab.strategy.portfolio import Portfolio
 from sptrader_lab.types.candles import Candles
-from sptrader_lab.types.instruments import Instrument
-from sptrader_lab.types.records import INTRABAR, RULES
+from sptrader_lab.types.records import INTRABAR, RULES, TARGET
 from sptrader_lab.types.version import __version__
 
 _LIBRARIES: Final = ("numpy", "numba", "ta-lib", "pandas")
 
 
-def make_manifest(
-    plan: Plan,
-    candles: tuple[Candles, ...],
-    instruments: tuple[Instrument, ...],
-    *,
-    capital: float,
-    start: int | None,
-    on_error: str,
-    lookahead: str,
-) -> dict[str, Any]:
-    """Return strategy, components, rules, candles, instruments, account and versions, as plain data."""
-    strategy = plan.strategy
-    rules = {name: plan.rules[0][name].item() for name in RULES.names or ()}
+def make_manifest(world: World, *, on_error: str, lookahead: str) -> dict[str, Any]:
+    """Return strategies, components, rules, candles, instruments, account and versions, as plain data.
+
+    `strategies` has an entry per strategy; what a run of a single one is most often asked for stands beside it too.
+    """
+    strategies = [_strategy(member, world) for member in world.members]
     return {
         "mode": "backtest",
-        "strategy": {"name": strategy.name, "sha256": strategy.sha256, "parameters": dict(strategy.parameters)},
-        "components": {call.spec.name: call.spec.sha256 for call in plan.calls},
-        "rules": {**rules, "intrabar": INTRABAR[int(rules["intrabar"])]},
-        "candles": [_described(one) for one in candles],
-        "instruments": [{**one._asdict(), "day_end": str(one.day_end)} for one in instruments],
-        "capital": capital,
-        "start": start,
+        **({name: strategies[0][name] for name in ("components", "rules")} if len(strategies) == 1 else {}),
+        **({"strategy": _identity(world.members[0].plan)} if len(strategies) == 1 else {}),
+        "strategies": strategies,
+        "candles": [_described(one) for one in world.traded],
+        "references": [_described(one) for one in world.references],
+        "conversion": {quote: rates.candles.fingerprint for quote, rates in world.rates.items()},
+        "finer": {symbol: candles.fingerprint for symbol, candles in world.finer.items()},
+        "instruments": [{**one._asdict(), "day_end": str(one.day_end)} for one in world.instruments],
+        "account": world.account._asdict(),
+        "capital": world.account.capital,
+        "start": world.start,
         "on_component_error": on_error,
         "lookahead": lookahead,
         "versions": {
@@ -51,6 +50,30 @@ def make_manifest(
             **_library_versions(),
         },
     }
+
+
+def _strategy(member: Member, world: World) -> dict[str, Any]:
+    plan = member.plan
+    rules = {name: plan.rules[0][name].item() for name in RULES.names or ()}
+    return {
+        **_identity(plan),
+        "name": member.name,
+        "components": {call.spec.name: call.spec.sha256 for call in plan.calls},
+        "rules": {**rules, "intrabar": INTRABAR[int(rules["intrabar"])], "allocation": member.allocation},
+        "targets": [{name: target[name].item() for name in TARGET.names or ()} for target in plan.targets],
+        "candles": {one.symbol: one.fingerprint for one in member.candles},
+        "source": source_folder(world, member),
+    }
+
+
+def _identity(plan: Plan) -> dict[str, Any]:
+    strategy = plan.strategy
+    return {"name": strategy.name, "sha256": strategy.sha256, "parameters": dict(strategy.parameters)}
+
+
+def source_folder(world: World, member: Member) -> str:
+    """Return the folder of a strategy's texts among the sources of its run; "" where it is the only one."""
+    return "" if len(world.members) == 1 else f"strategies/{world.members.index(member) + 1}/"
 
 
 @cache
@@ -70,14 +93,22 @@ def _described(candles: Candles) -> dict[str, Any]:
     }
 
 
-def read_sources(plan: Plan) -> dict[str, str]:
-    """Return the text of the strategy and of every component file it used, by the path that a re-run gives them.
+def read_sources(world: World, portfolio: Portfolio | None) -> dict[str, str]:
+    """Return the texts of the run by the path that a re-run gives them: strategies, their components, the portfolio.
 
     Raises
     ------
     ComponentError
         When a file is no longer what was run.
     """
+    found = {} if portfolio is None else {"portfolio.yaml": portfolio.text}
+    for member in world.members:
+        folder = source_folder(world, member)
+        found |= {f"{folder}{name}": text for name, text in _texts(member.plan).items()}
+    return found
+
+
+def _texts(plan: Plan) -> dict[str, str]:
     found = {"strategy.yaml": plan.strategy.text}
     for call in plan.calls:
         path = Path(call.spec.path)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sptrader_lab.backtesting.run import run_plan
+from sptrader_lab.backtesting.conversion import Rates
+from sptrader_lab.backtesting.facts import instrument_of
+from sptrader_lab.backtesting.members import Member
+from sptrader_lab.backtesting.run import run
+from sptrader_lab.backtesting.world import World
 from sptrader_lab.components.library import scan
 from sptrader_lab.errors import RunError
 from sptrader_lab.results.result import Result
 from sptrader_lab.results.saved import load_result
 from sptrader_lab.strategy.load import load_strategy
 from sptrader_lab.strategy.plan import make_plan
+from sptrader_lab.types.account import Account
+from sptrader_lab.types.candles import Candles
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,30 +67,60 @@ def rerun(run_id: str, folder: str | Path = "data/runs") -> Rerun:
     """
     saved = load_result(run_id, folder)
     manifest = saved.manifest
-    if "strategy.yaml" not in saved.sources or manifest.get("mode") != "backtest":
+    if manifest.get("mode") != "backtest" or not saved.sources:
         raise RunError(f"run {saved.run_id[:12]} kept no strategy to run again")
+    if "strategies" not in manifest:
+        made_by = manifest.get("versions", {}).get("sptrader_lab", "an earlier version")
+        raise RunError(
+            f"run {saved.run_id[:12]} was saved by version {made_by}, which kept less than running again needs"
+        )
     with tempfile.TemporaryDirectory(prefix="sptrader_lab-") as workspace:
         for name, text in saved.sources.items():
             path = Path(workspace, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        library = scan(Path(workspace, "components"))
-        strategy = load_strategy(Path(workspace, "strategy.yaml"), library=library)
-        own = {
-            name: value
-            for name, value in manifest["strategy"]["parameters"].items()
-            if name in strategy.referenced_parameters
-        }
-        plan = make_plan(strategy.with_parameters(own), library)
-        result = run_plan(
-            plan,
-            saved.candles,
-            capital=saved.capital,
-            start=manifest["start"],
+        result = run(
+            _world(saved, Path(workspace)),
+            None,
             on_error=manifest["on_component_error"],
             mode=manifest["lookahead"],
         )
     return Rerun(saved, result, result.digest == saved.digest, _changed("", saved.manifest, result.manifest))
+
+
+def _world(saved: Result, workspace: Path) -> World:
+    """Return what a saved run read: strategies from its texts, candles as they were kept, the account as it was."""
+    manifest = saved.manifest
+    kept = {one.fingerprint: one for one in (*saved.candles, *saved.references)}
+    members = tuple(_member(facts, workspace, kept) for facts in manifest["strategies"])
+    account = Account(**{name: _number(value) for name, value in manifest["account"].items()})
+    return World(
+        members,
+        saved.candles,
+        tuple(instrument_of(members, one.symbol, one.day_end) for one in saved.candles),
+        account,
+        manifest["start"],
+        {
+            quote: Rates(quote, account.currency, kept[fingerprint])
+            for quote, fingerprint in manifest["conversion"].items()
+        },
+        {symbol: kept[fingerprint] for symbol, fingerprint in manifest["finer"].items()},
+    )
+
+
+def _member(facts: Mapping[str, Any], workspace: Path, kept: Mapping[str, Candles]) -> Member:
+    folder = workspace / facts["source"]
+    library = scan(folder / "components")
+    strategy = load_strategy(folder / "strategy.yaml", library=library)
+    own = {name: value for name, value in facts["parameters"].items() if name in strategy.referenced_parameters}
+    plan = make_plan(strategy.with_parameters(own), library)
+    candles = tuple(kept[fingerprint] for fingerprint in facts["candles"].values())
+    return Member(facts["name"], plan, candles, facts["rules"]["allocation"])
+
+
+def _number(value: Any) -> Any:
+    """Return an infinity, which JSON has no number for, as what it was."""
+    return float(value) if value == str(math.inf) else value
 
 
 def _changed(place: str, before: object, after: object) -> tuple[str, ...]:

@@ -1,65 +1,71 @@
-"""Run: one backtest from strategy and candles to result."""
+"""Run: one backtest, from strategies and candles to result."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-import numpy as np
+from typing import Any, Literal
 
 from sptrader_lab.backtesting import lookahead as looking
-from sptrader_lab.backtesting.admission import admitted, as_candles, as_capital, check_words, marks_per_year
+from sptrader_lab.backtesting.admission import as_candles, check_store, check_words
+from sptrader_lab.backtesting.explain import Explainer
 from sptrader_lab.backtesting.manifest import make_manifest, read_sources
+from sptrader_lab.backtesting.members import Member, paired
+from sptrader_lab.backtesting.portfolio import members_of
+from sptrader_lab.backtesting.prepare import Prepared, all_warnings, check_lookahead, joined_rules, prepare
 from sptrader_lab.backtesting.simulate import simulate
-from sptrader_lab.candles.gaps import coverage
+from sptrader_lab.backtesting.traded import TradeOn
+from sptrader_lab.backtesting.world import World, find_world, marks_per_year
+from sptrader_lab.candles.store import CandleStore
 from sptrader_lab.components.library import scan
-from sptrader_lab.kernel.layout import Leg, contract
+from sptrader_lab.errors import InputError
 from sptrader_lab.results.result import Result
 from sptrader_lab.strategy.load import load_strategy
-from sptrader_lab.strategy.plan import Computed, Plan, make_plan
+from sptrader_lab.strategy.plan import Plan, make_plan
+from sptrader_lab.strategy.portfolio import Portfolio, is_portfolio, load_portfolio
 from sptrader_lab.strategy.strategy import Strategy
 from sptrader_lab.types.candles import Candles
 from sptrader_lab.types.instants import parse_time
 from sptrader_lab.types.outcome import Outcome
 from sptrader_lab.types.records import BEST, WORST
+from sptrader_lab.types.signals import Overlay
 
-
-@dataclass(frozen=True, eq=False)
-class _Prepared:
-    """One symbol of a run: its candles, what the components gave for them, and what the strategy decides from that."""
-
-    candles: Candles
-    computed: Computed
-    leg: Leg
+#: What one strategy may be given as, and several.
+OneStrategy = Strategy | str | Path
 
 
 def backtest(
-    strategy: Strategy | str | Path,
-    candles: Candles | Sequence[Candles],
+    strategy: OneStrategy | Sequence[OneStrategy] | Portfolio,
+    candles: Candles | Sequence[Candles] | Sequence[Sequence[Candles]] | None = None,
     *,
     parameters: Mapping[str, object] | None = None,
     capital: float | None = None,
     start: object = None,
+    trade_on: TradeOn = None,
+    store: CandleStore | None = None,
     on_component_error: Literal["raise", "continue"] = "raise",
     lookahead: looking.Mode = "check",
 ) -> Result:
-    """Run a strategy over candles.
+    """Run a strategy, several strategies or a portfolio over candles, in one account.
 
     Parameters
     ----------
-    strategy : Strategy, str or Path
-        A loaded strategy or its file.
+    strategy : Strategy, str or Path, a sequence of them, or Portfolio
+        A loaded strategy or its file; several of them, paired with `candles` one to one; a portfolio or its file, whose
+        candles come from `store`.
     candles : Candles or sequence of Candles
         Of one symbol, or of several that share the account on one clock (S13).
     parameters : mapping, optional
         Other values for names in the strategy's `parameters`.
     capital : float, optional
-        Equity before the first candle, in the quote currency; the strategy's `backtest.initial_capital` unless given.
+        Equity before the first candle, in the account's currency; `backtest.initial_capital` or the portfolio's unless given.
     start : instant, optional
         Nothing is decided or measured before it; earlier candles warm the indicators up.
+    trade_on : Candles, sequence of Candles, or str, optional
+        Shorter candles that orders fill on, where signals come from longer ones (S13); or their timeframe, read from `store`.
+    store : CandleStore, optional
+        Where conversion pairs (S12), finer candles (S7), shorter candles (S13) and a portfolio's candles come from.
     on_component_error : {"raise", "continue"}
         A component that raises ends the run with its own traceback, or is recorded, undefined and warned about.
     lookahead : {"check", "exhaustive", "off"}
@@ -81,84 +87,106 @@ def backtest(
         When a component uses later bars.
     """
     check_words(on_component_error, lookahead)
-    several = as_candles(candles)
-    chosen = strategy if isinstance(strategy, Strategy) else load_strategy(strategy)
-    chosen = chosen.with_parameters(parameters or {})
-    plan = make_plan(chosen, scan(*chosen.component_folders))
-    return run_plan(plan, several, capital=capital, start=start, on_error=on_component_error, mode=lookahead)
-
-
-def run_plan(
-    plan: Plan,
-    candles: tuple[Candles, ...],
-    *,
-    capital: float | None,
-    start: object,
-    on_error: Literal["raise", "continue"],
-    mode: looking.Mode,
-) -> Result:
-    """Run a plan over the candles of its symbols; see `backtest`."""
-    candles, instruments = admitted(plan, candles)
-    money = as_capital(plan.strategy.backtest.initial_capital if capital is None else capital)
+    check_store(store)
     begin = None if start is None else parse_time(start)
-    contracts = np.concatenate([contract(one) for one in instruments]).view(np.recarray)
-    day_end = instruments[0].day_end
+    portfolio: Portfolio | None = None
+    if isinstance(strategy, Portfolio) or is_portfolio(strategy):
+        portfolio = strategy if isinstance(strategy, Portfolio) else load_portfolio(strategy)  # type: ignore[arg-type]
+        members, begin = members_of(portfolio, candles, parameters, store, begin)
+    else:
+        members = _members(strategy, candles, parameters)
+    world = find_world(members, portfolio=portfolio, capital=capital, start=begin, trade_on=trade_on, store=store)
+    return run(world, portfolio, on_error=on_component_error, mode=lookahead)
+
+
+def run(
+    world: World, portfolio: Portfolio | None, *, on_error: Literal["raise", "continue"], mode: looking.Mode
+) -> Result:
+    """Run over everything that has been found; see `backtest`."""
+    surroundings, (rules, targets) = world.surroundings, joined_rules(world.members)
     seconds: dict[str, float] = {}
     started = time.perf_counter()
-    prepared = [_prepare(plan, one, number, on_error) for number, one in enumerate(candles)]
+    prepared = prepare(world, on_error)
     for one in prepared:
-        seconds |= {f"{one.candles.symbol} {key}": taken for key, taken in one.computed.seconds.items()}
+        who = f"{one.member.name} " if len(world.members) > 1 else ""
+        seconds |= {f"{who}{one.candles.symbol} {key}": taken for key, taken in one.computed.seconds.items()}
     started = _lap(seconds, "components and conditions", started)
 
-    def outcome(intrabar: int) -> Outcome:
-        rules = plan.rules.copy().view(np.recarray)
-        rules.intrabar[:] = intrabar
-        return simulate(candles, [one.leg for one in prepared], rules, contracts, money, day_end, begin)
+    def outcome(intrabar: int | None) -> Outcome:
+        chosen = rules
+        if intrabar is not None:
+            chosen = rules.copy()
+            chosen.intrabar[:] = intrabar
+        legs = [one.leg for one in prepared]
+        return simulate(
+            world.traded,
+            legs,
+            chosen,
+            world.contracts,
+            world.account,
+            world.day_end,
+            world.start,
+            targets=targets,
+            surroundings=surroundings,
+        )
 
-    default = outcome(int(plan.rules[0].intrabar))
+    default = outcome(None)
     started = _lap(seconds, "simulation", started)
-    coverage = _check_lookahead(plan, prepared, default, mode)
+    covered = check_lookahead(prepared, default, mode)
     _lap(seconds, "look-ahead check", started)
     return Result(
         outcome=default,
-        candles=candles,
-        strategies=(plan.strategy.name,),
-        capital=money,
-        currency=instruments[0].quote,
-        days_per_year=marks_per_year(candles, instruments),
-        day_end=day_end,
-        manifest=make_manifest(
-            plan, candles, instruments, capital=money, start=begin, on_error=on_error, lookahead=mode
-        ),
-        sources=read_sources(plan),
-        signal_events=tuple(
-            events for number, one in enumerate(prepared) for events in plan.signals(one.computed, number)
-        ),
-        overlays={one.candles.symbol: plan.overlays(one.computed) for one in prepared},
-        lookahead=coverage,
-        warnings=_warnings(plan, prepared),
+        candles=world.traded,
+        strategies=tuple(member.name for member in world.members),
+        capital=world.account.capital,
+        currency=world.account.currency,
+        days_per_year=marks_per_year(world.traded, world.instruments),
+        day_end=world.day_end,
+        manifest=make_manifest(world, on_error=on_error, lookahead=mode),
+        sources=read_sources(world, portfolio),
+        signal_events=tuple(events for one in prepared for events in one.events()),
+        overlays=_overlays(world, prepared),
+        lookahead=covered,
+        warnings=all_warnings(world, prepared),
         seconds=seconds,
-        band=lambda: _band(default, outcome, money),
-        instruments=instruments,
+        band=lambda: _band(default, outcome, world.account.capital),
+        instruments=world.instruments,
+        references=world.references,
+        explainer=Explainer(default, world, prepared, rules),
     )
 
 
-def _prepare(plan: Plan, candles: Candles, number: int, on_error: Literal["raise", "continue"]) -> _Prepared:
-    computed = plan.compute(candles, on_error)
-    return _Prepared(candles, computed, Leg(0, number, plan.decide(candles, computed)))
+def _members(strategy: Any, candles: Any, parameters: Mapping[str, object] | None) -> tuple[Member, ...]:
+    """Return one strategy on all candles, or several paired with theirs."""
+    if isinstance(strategy, Sequence) and not isinstance(strategy, str) and not _only_candles(strategy):
+        if not strategy:
+            raise InputError("no strategies given; give at least one")
+        if parameters:
+            raise InputError(
+                "parameters belong to one strategy; of several, set them with strategy.with_parameters({...})"
+            )
+        return paired([_plan(one, {}) for one in strategy], candles)
+    several = as_candles(candles)
+    plan = _plan(strategy, parameters or {})
+    return (Member(plan.strategy.name, plan, several),)
 
 
-def _check_lookahead(plan: Plan, prepared: Sequence[_Prepared], outcome: Outcome, mode: looking.Mode) -> str:
-    """Look for values that move when later bars are taken away, and say what that covered (S2)."""
-    if mode == "off":
-        return "not checked: switched off by the caller"
-    covered = []
-    for number, one in enumerate(prepared):
-        lengths = looking.prefix_lengths(len(one.candles), plan.strategy.sha256)
-        if mode == "exhaustive":
-            lengths = sorted({*lengths, *looking.order_bars(outcome, number, len(one.candles))})
-        covered.append(looking.check(plan, one.candles, one.computed, lengths))
-    return "; ".join(covered)
+def _only_candles(given: Sequence[Any]) -> bool:
+    return bool(given) and all(isinstance(one, Candles) for one in given)
+
+
+def _plan(strategy: OneStrategy, parameters: Mapping[str, object]) -> Plan:
+    chosen = strategy if isinstance(strategy, Strategy) else load_strategy(strategy)
+    chosen = chosen.with_parameters(parameters)
+    return make_plan(chosen, scan(*chosen.component_folders))
+
+
+def _overlays(world: World, prepared: Sequence[Prepared]) -> dict[str, tuple[Overlay, ...]]:
+    """Return the lines of every symbol, those of all strategies behind each other."""
+    found: dict[str, list[Overlay]] = {one.symbol: [] for one in world.traded}
+    for one in prepared:
+        found[one.candles.symbol] += one.overlays()
+    return {symbol: tuple(lines) for symbol, lines in found.items()}
 
 
 def _lap(seconds: dict[str, float], part: str, started: float) -> float:
@@ -173,14 +201,3 @@ def _band(default: Outcome, outcome: Callable[[int], Outcome], capital: float) -
     runs = [default, outcome(WORST), outcome(BEST)] if default.trades.ambiguous.any() else [default]
     totals = [float(run.account[0].equity) - capital for run in runs]
     return min(totals), max(totals)
-
-
-def _warnings(plan: Plan, prepared: Sequence[_Prepared]) -> tuple[str, ...]:
-    """Return what the file says without effect, what the candles can't give, why nothing was entered, what failed."""
-    found = [str(warning) for warning in plan.strategy.warnings]
-    for one in prepared:
-        found.append(coverage(one.candles).warning)
-        found += plan.notes(one.candles)
-        found += plan.silence(one.candles, one.computed, one.leg.decisions)
-        found += [f"{key} failed and is undefined on every bar: {why}" for key, why in one.computed.failures.items()]
-    return tuple(dict.fromkeys(filter(None, found)))

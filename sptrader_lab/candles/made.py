@@ -23,7 +23,7 @@ class Maker(NamedTuple):
 
 
 MAKERS: Final = {
-    "sample": Maker(sample.MAKER, tuple(sample.PAIRS), "1m", sample.make),
+    "sample": Maker(sample.MAKER, sample.SYMBOLS, "1m", sample.make),
     "equities": Maker(equities.MAKER, equities.TICKERS, equities.TIMEFRAME, equities.make),
 }
 

@@ -1,9 +1,10 @@
-"""Sample candles: three currency pairs that behave like a market and belong to nobody.
+"""Sample candles: three currency pairs that behave like a market and belong to nobody, and two crosses made from them.
 
 Two years of minutes, drawn from a generator whose stream is frozen (numpy's RandomState), and rounded to a tenth of a pip,
 so that every machine draws the same candles. What is modelled: the FX week, busy and quiet hours, days and hours of high
 and low volatility that cluster, fat tails, stretches with a trend, weekend gaps, a spread that widens at the rollover,
-tick volume that follows volatility, and a common dollar factor that correlates the pairs.
+tick volume that follows volatility, and a common dollar factor that correlates the pairs. A cross costs what its two
+pairs cost, so that converting through it or through them comes to the same.
 """
 
 from __future__ import annotations
@@ -42,6 +43,10 @@ PAIRS: Final = {
     "GBPUSD": Pair(23, 1.2730, 0.0052, 1.0, -0.70),
     "USDJPY": Pair(37, 141.00, 0.0060, 0.8, 0.60),
 }
+
+#: A cross, the two pairs that it is made from, and the power of the second one's price in its own.
+CROSSES: Final = {"EURGBP": ("EURUSD", "GBPUSD", -1), "EURJPY": ("EURUSD", "USDJPY", 1)}
+SYMBOLS: Final = (*PAIRS, *CROSSES)
 
 
 class Course(NamedTuple):
@@ -86,7 +91,9 @@ _BY_HOUR: Final = np.array(
 
 
 def make(symbol: str) -> Rows:
-    """Draw the sample minutes of one of `PAIRS`; the same rows on every call."""
+    """Draw the sample minutes of one of `SYMBOLS`; the same rows on every call."""
+    if symbol in CROSSES:
+        return _cross(symbol)
     pair, facts = PAIRS[symbol], instrument(symbol)
     time, hour = _minutes(trading_days(parse_time(FIRST), parse_time(LAST), facts))
     random = RandomState(pair.seed)
@@ -173,6 +180,28 @@ def _candles(random: RandomState, pair: Pair, pip: float, course: Course) -> Row
         close=_rounded(np.exp(closes), tick),
         volume=volume,
         spread=np.maximum(_rounded(spread, tick), tick),
+    )
+
+
+def _cross(symbol: str) -> Rows:
+    """Multiply the minutes of two pairs; of both ranges beyond open and close about half falls together."""
+    one, other, power = CROSSES[symbol]
+    left, right = make(one), make(other)
+    tick = instrument(symbol).pip / 10
+    opens, closes = left.open * right.open**power, left.close * right.close**power
+    far, near = (right.high, right.low) if power > 0 else (1 / right.low, 1 / right.high)
+    body = right.open**power, right.close**power
+    up = left.high / np.maximum(left.open, left.close) + far / np.maximum(*body) - 2
+    down = 2 - left.low / np.minimum(left.open, left.close) - near / np.minimum(*body)
+    opens, closes = _rounded(opens, tick), _rounded(closes, tick)
+    return Rows(
+        left.time,
+        open=opens,
+        high=np.maximum(_rounded(np.maximum(opens, closes) * (1 + up / 2), tick), np.maximum(opens, closes)),
+        low=np.minimum(_rounded(np.minimum(opens, closes) * (1 - down / 2), tick), np.minimum(opens, closes)),
+        close=closes,
+        volume=np.ceil((left.volume + right.volume) / 2),
+        spread=np.maximum(_rounded(closes * (left.spread / left.close + right.spread / right.close), tick), tick),
     )
 
 

@@ -1,33 +1,31 @@
-"""`sptrader-lab backtest`: a strategy over candles of the store, and `rerun`: a saved run again."""
+"""`sptrader-lab backtest`: a strategy or a portfolio over candles of the store, and `rerun`: a saved run again."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sptrader_lab.cli.common import data_option, emit, json_option
-from sptrader_lab.errors import InputError, MissingCandles
+from sptrader_lab.errors import InputError
 from sptrader_lab.types.instants import parse_time
 
 if TYPE_CHECKING:
     from sptrader_lab.candles.store import CandleStore
     from sptrader_lab.results.result import Result
-    from sptrader_lab.strategy.strategy import Strategy
-    from sptrader_lab.types.candles import Candles
-
-#: Where candles could begin at the earliest, ns UTC: the year 1700.
-_EARLIEST: Final = -8_520_336_000 * 10**9
+    from sptrader_lab.strategy.schema.portfolio import Period
+    from sptrader_lab.strategy.schema.sections import Backtest
 
 
 def add(subparsers: Any) -> None:
     """Add `backtest` and `rerun`."""
-    parser = subparsers.add_parser("backtest", help="run a strategy over candles")
-    parser.add_argument("strategy", metavar="STRATEGY", help="a YAML file, such as strategies/ma_crossover.yaml")
+    parser = subparsers.add_parser("backtest", help="run a strategy or a portfolio over candles")
+    parser.add_argument(
+        "strategy", metavar="FILE", help="a strategy or a portfolio, such as strategies/ma_crossover.yaml"
+    )
     parser.add_argument("--symbol", action="append", help="such as EURUSD; repeat it for several in one account")
     parser.add_argument("--timeframe", help="such as 1h; the strategy's data_frequency, else 1h, unless given")
     parser.add_argument(
@@ -59,22 +57,11 @@ def add(subparsers: Any) -> None:
 
 def _backtest(args: argparse.Namespace) -> int:
     import sptrader_lab as lab
-    from sptrader_lab.strategy.plan import make_plan
+    from sptrader_lab.strategy.portfolio import is_portfolio
 
-    strategy = lab.load_strategy(args.strategy).with_parameters(_assignments(args.param))
-    library = strategy.origin.library
-    warm_up = make_plan(strategy, library).warm_up if library is not None else 0
     store = lab.CandleStore(args.data)
-    start, end = _range(strategy, args)
-    timeframe = args.timeframe or strategy.backtest.data_frequency or "1h"
-    result = lab.backtest(
-        strategy,
-        [_candles(store, symbol, timeframe, start, end, warm_up) for symbol in _symbols(store, args.symbol)],
-        capital=args.capital,
-        start=start,
-        lookahead=args.lookahead,
-        on_component_error=args.on_component_error,
-    )
+    run = _portfolio if is_portfolio(args.strategy) else _strategy
+    result, start = run(store, args)
     written = []
     if args.report:
         written.append(f"report {result.report(args.report)}")
@@ -90,6 +77,37 @@ def _backtest(args: argparse.Namespace) -> int:
         lambda: "\n".join([result.describe(), *lines]),
     )
     return 0
+
+
+def _strategy(store: CandleStore, args: argparse.Namespace) -> tuple[Result, str | None]:
+    """Run a strategy on the symbols that options name; return the result and the start asked for."""
+    import sptrader_lab as lab
+    from sptrader_lab.backtesting.shelf import warmed_up
+    from sptrader_lab.strategy.plan import make_plan
+
+    strategy = lab.load_strategy(args.strategy).with_parameters(_assignments(args.param))
+    library = strategy.origin.library
+    warm_up = make_plan(strategy, library).warm_up if library is not None else 0
+    start, end = _range(strategy.backtest, args)
+    timeframe = args.timeframe or strategy.backtest.data_frequency or "1h"
+    candles = [warmed_up(store, symbol, timeframe, start, end, warm_up) for symbol in _symbols(store, args.symbol)]
+    return lab.backtest(strategy, candles, start=start, store=store, **_options(args)), start
+
+
+def _portfolio(store: CandleStore, args: argparse.Namespace) -> tuple[Result, str | None]:
+    """Run a portfolio, which names its own symbols; return the result and the start asked for."""
+    import sptrader_lab as lab
+
+    beside = [name for name in ("symbol", "timeframe", "param") if getattr(args, name)]
+    if beside:
+        raise InputError(f"{args.strategy} is a portfolio and says its own {beside[0]}s; leave --{beside[0]} out")
+    portfolio = lab.load_portfolio(args.strategy)
+    start, end = _range(portfolio.backtest, args)
+    return lab.backtest(portfolio.measured(start, end), store=store, **_options(args)), start
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    return {"capital": args.capital, "lookahead": args.lookahead, "on_component_error": args.on_component_error}
 
 
 def _rerun(args: argparse.Namespace) -> int:
@@ -115,41 +133,15 @@ def _symbols(store: CandleStore, asked: list[str] | None) -> list[str]:
     there = sorted(set(listed.loc[listed["source"] == "store", "symbol"]))
     if len(there) == 1:
         return there
-    known = ", ".join(there) or "nothing imported yet; EURUSD, GBPUSD and USDJPY have sample candles"
+    known = ", ".join(there) or "nothing imported yet; EURUSD, GBPUSD, USDJPY, EURGBP and EURJPY have sample candles"
     raise InputError(f"say which candles: --symbol NAME (in the store: {known})")
 
 
-def _range(strategy: Strategy, args: argparse.Namespace) -> tuple[str | None, str | None]:
-    """Return start and end as options give them, or the strategy's `backtest` section where there are none."""
+def _range(section: Backtest | Period, args: argparse.Namespace) -> tuple[str | None, str | None]:
+    """Return start and end as options give them, or the file's `backtest` section where there are none."""
     if args.start is not None or args.end is not None:
         return args.start, args.end
-    return strategy.backtest.start_date, strategy.backtest.end_date
-
-
-def _candles(
-    store: CandleStore, symbol: str, timeframe: str, start: str | None, end: str | None, warm_up: int
-) -> Candles:
-    """Return the candles to measure, after up to `warm_up` earlier ones where the store has them."""
-    measured = store.candles(symbol, timeframe, start=start, end=end)
-    if start is None:
-        return measured
-    first = parse_time(start)
-    # Most markets are closed more often than open: of a share's hours 32 in 168 are traded.
-    near = max(first - 6 * (warm_up + 1) * measured.period.ns, _EARLIEST)
-    before = _opens(store, symbol, timeframe, near, first)
-    if len(before) < warm_up:
-        before = _opens(store, symbol, timeframe, None, first)
-    if not len(before):
-        return measured
-    return store.candles(symbol, timeframe, start=int(before[-warm_up:][0]), end=end)
-
-
-def _opens(store: CandleStore, symbol: str, timeframe: str, start: int | None, end: int) -> NDArray[np.int64]:
-    """Return when the candles of a range open, nothing when there are none."""
-    try:
-        return store.candles(symbol, timeframe, start=start, end=end).time
-    except MissingCandles:
-        return np.empty(0, np.int64)
+    return section.start_date, section.end_date
 
 
 def _measured(result: Result, start: str | None) -> dict[str, Any] | None:
