@@ -38,6 +38,7 @@ def an_outcome(time: Any, equity: Any, **tables: Any) -> Outcome:
         equity=equity,
         exposure=np.asarray(tables.get("exposure", np.zeros(len(equity)))),
         account=tables.get("account", table(records.ACCOUNT, {"cash": 0.0, "max_drawdown": deepest})),
+        **{name: tables[name] for name in ("cashflows", "strategy_equity", "shares", "marks") if name in tables},
     )
 
 
@@ -62,6 +63,7 @@ def trade(number: int, pnl: float, **changes: Any) -> dict[str, Any]:
         "exit_bar": 2 * number + 2,
         "bars": 3,
         "quantity": 2.0,
+        "rate": 1.0,
         "entry_price": 100.0,
         "exit_price": 100.0 + (pnl + 0.5) / 2,
         "stop": np.nan,
@@ -83,7 +85,7 @@ def a_result(**changes: Any) -> Result:
         {**order, "id": 2, "time": START + 4 * HOUR, "side": -1, "action": records.EXIT, "kind": records.STOP},
         {**order, "id": 3, "time": START + 5 * HOUR, "status": records.REFUSED, "final": reasons.NOT_COVERED},
     )
-    fill = {"id": 1, "order": 1, "time": START + 2 * HOUR, "side": 1, "quantity": 2.0, "price": 100.0}
+    fill = {"id": 1, "order": 1, "time": START + 2 * HOUR, "side": 1, "quantity": 2.0, "price": 100.0, "rate": 1.0}
     fills = table(
         records.FILL,
         {**fill, "commission": 0.25, "slippage": 0.125},
@@ -137,3 +139,66 @@ def a_result(**changes: Any) -> Result:
         "seconds": {"kernel": 0.25},
     }
     return Result(**{**given, **changes})
+
+
+def a_portfolio(**changes: Any) -> Result:
+    """Two strategies on two symbols, half of 1,000 each: trend closes in two parts, carry pays swap and is short at the end."""
+    candles = some_candles(), some_candles(symbol="MSFT")
+    part = {"financing": 0.0, "costs": 1.0}
+    trades = table(
+        records.TRADE,
+        trade(1, 19.0, **part, gross=20.0, part=1, reason=reasons.TAKE_PROFIT, target=112.0, quantity=1.0),
+        trade(2, 8.0, strategy=1, symbol=1, gross=10.0, costs=0.0, financing=-2.0),
+        {
+            **trade(1, -5.5, gross=-5.0, costs=1.0, financing=0.5, part=2),
+            "exit_time": START + 30 * HOUR,
+            "exit_bar": 30,
+        },
+    )
+    positions = table(
+        records.POSITION,
+        {"id": 3, "strategy": 1, "side": -1, "entry_time": START + 48 * HOUR, "entry_bar": 48, "quantity": 1.0,
+         "entry_price": 150.0, "costs": 0.5, "financing": 0.25, "entry_rate": 1.0, "even": np.nan},
+    )  # fmt: skip
+    flow = {"kind": records.SWAP, "value": 1.0}
+    cashflows = table(
+        records.CASHFLOW,
+        {**flow, "time": START + 5 * HOUR, "trade": 2, "strategy": 1, "symbol": 1, "amount": -2.0},
+        {**flow, "time": START + 20 * HOUR, "trade": 1, "amount": 0.5},
+        {
+            "time": START + 60 * HOUR,
+            "trade": 3,
+            "strategy": 1,
+            "kind": records.DIVIDEND,
+            "value": -0.25,
+            "amount": 0.25,
+        },
+    )
+    refusals = table(
+        records.REFUSAL,
+        {
+            "time": START + 6 * HOUR,
+            "side": 1,
+            "strategy": 1,
+            "reason": reasons.MAX_ACCOUNT_POSITIONS,
+            "value": 3,
+            "limit": 2,
+        },
+        {"time": START + 7 * HOUR, "side": 1, "reason": reasons.CORRELATION, "value": 0.9, "limit": 0.8},
+    )
+    own = np.repeat([[519.0, 508.0], [513.5, 508.0], [513.5, 485.75]], 24, axis=0)
+    outcome = an_outcome(
+        candles[0].close_time,
+        own.sum(axis=1),
+        trades=trades,
+        positions=positions,
+        cashflows=cashflows,
+        refusals=refusals,
+        strategy_equity=own,
+        shares=table(records.SHARE, {"base": 500.0, "equity": 513.5}, {"base": 500.0, "equity": 485.75}),
+        exposure=np.repeat([1500.0, 0.0, 172.0], 24),
+    )
+    manifest = {"strategies": [{"name": "trend"}, {"name": "carry"}]}
+    events = tuple(SignalEvents(n, m, "cross", np.array([1]), {}) for n in (0, 1) for m in (0, 1))
+    given = {"outcome": outcome, "candles": candles, "strategies": ("trend", "carry"), "manifest": manifest}
+    return a_result(**{**given, "signal_events": events, "overlays": {}, "warnings": (), **changes})

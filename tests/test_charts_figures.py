@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from bokeh.core.validation import check_integrity
 from bokeh.document import Document
-from bokeh.models import ColumnDataSource, CustomJSTicker, DatetimeTicker, GlyphRenderer, Scatter
+from bokeh.models import ColumnDataSource, CustomJSTicker, DatetimeTicker, GlyphRenderer, HoverTool, Scatter
 from bokeh.models.annotations import Label, LegendItem
-from chart_results import make_result, random_candles
+from chart_results import make_portfolio, make_result, random_candles
 
 from sptrader_lab.charts.distribution import trade_distribution
 from sptrader_lab.charts.equity import MOST_EXITS, equity_chart, equity_drawing
@@ -30,6 +30,11 @@ DAY_HOLDING = {"stop_fraction": 0.002, "target_fraction": 0.002}
 @pytest.fixture(scope="module")
 def result() -> Result:
     return make_result()
+
+
+@pytest.fixture(scope="module")
+def portfolio() -> Result:
+    return make_portfolio()
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +135,68 @@ def test_an_open_position_is_drawn_to_the_last_candle_without_a_cross(result: Re
     assert drawn["exit"][-1] == 599
     assert drawn["exit_price"][-1] == result.candles[0].close[-1]
     assert drawn["label"][-1].endswith(" open")
+
+
+def names(fig: Any) -> list[str]:
+    return [item.label.value for item in fig.legend[0].items]
+
+
+def test_a_portfolio_tells_its_strategies_apart_by_colour_name_and_pointer(portfolio: Result) -> None:
+    fig = price_chart(portfolio, "EURUSD")
+    assert names(fig)[:6] == ["sma(8)", "sma(21)", "sma(55)", "trend", "buys dips", "slow"]
+    assert names(price_chart(portfolio, "GBPUSD"))[:5] == ["sma(8)", "sma(21)", "sma(55)", "trend", "buys dips"]
+    own = portfolio.trades[portfolio.trades["symbol"] == "EURUSD"]
+    assert trades(fig)["strategy"][: len(own)] == own["strategy"].tolist()
+    colours = {item.label.value: item.renderers[1].glyph.fill_color for item in fig.legend[0].items[3:6]}
+    assert len(set(colours.values())) == 3
+    assert is_sound(result_layout(portfolio, "GBPUSD"))
+    assert any("strategy" in str(tool.tooltips) for tool in fig.select({"type": HoverTool}))
+
+
+def test_parts_limit_entries_and_moved_stops_are_marked(portfolio: Result) -> None:
+    table = portfolio.trades[portfolio.trades["symbol"] == "GBPUSD"].reset_index()
+    drawn = trades(price_chart(portfolio, "GBPUSD"))
+    count = len(table)
+    parts = table[table["part"] > 0]
+    first = parts[parts["part"] == 1].index
+    assert len(first) > 5
+    assert {drawn["state"][place] for place in first} == {"part"}
+    whole = table[(table["part"] == 0)].index
+    assert {drawn["state"][place] for place in whole} == {"closed"}
+    assert [drawn["state"][place] for place in range(count)].count("part") == (table["part"] == 1).sum()
+    assert drawn["head"][first[0]] == f"Trade {parts.loc[first[0], 'id']}.1 · {parts.loc[first[0], 'side']}"
+    moved = table["exit_reason"].isin(["trailing_stop", "break_even"])
+    assert [each == "yes" for each in drawn["moved"][:count]] == moved.tolist()
+    kinds = portfolio.orders.set_index("id")["kind"]
+    limits = [kinds[order] == "limit" for order in table["entry_order"]]
+    assert any(limits)
+    assert [each == "yes" for each in drawn["at_level"][:count]] == limits
+    assert [each.endswith("(limit order)") for each in drawn["entered"][:count]] == limits
+    wanted = ["limit or stop entry", "exit", "part closed", "stop", "target", "moved stop"]
+    assert names(price_chart(portfolio, "GBPUSD"))[5:] == wanted
+
+
+def test_a_simple_run_has_no_words_for_what_it_does_not_do(result: Result) -> None:
+    fig = price_chart(result)
+    assert not {"part closed", "moved stop", "limit or stop entry"} & set(names(fig))
+    assert not any("financing" in str(tool.tooltips) for tool in fig.select({"type": HoverTool}))
+    assert len(equity_chart(result).children[0].legend) == 0
+
+
+def test_equity_is_drawn_with_what_each_strategy_alone_has_made(portfolio: Result) -> None:
+    """All lines start at the capital and what they have made adds up to the account."""
+    equity = equity_chart(portfolio).children[0]
+    assert names(equity) == ["account", "trend alone", "buys dips alone", "slow alone"]
+    data = next(source.data for source in equity.select({"type": ColumnDataSource}) if "capital" in source.data)
+    own = np.array([data[f"own{number}"] for number in range(3)])
+    assert np.allclose((own - 10_000.0).sum(axis=0), data["equity"] - 10_000.0, rtol=0, atol=1e-6)
+    assert np.array_equal(own[:, 0], [10_000.0] * 3)
+    assert own[2, -1] - 10_000.0 == pytest.approx(portfolio.attribution_by("strategy")["pnl"][2])
+
+
+def test_one_line_that_two_strategies_share_is_drawn_once(portfolio: Result) -> None:
+    assert len(portfolio.overlays["EURUSD"]) == 4
+    assert names(price_chart(portfolio))[:3] == ["sma(8)", "sma(21)", "sma(55)"]
 
 
 def test_marks_are_numbers_so_that_nothing_is_skipped_in_silence(result: Result) -> None:
@@ -261,7 +328,9 @@ def test_the_legend_names_what_the_run_has_whatever_is_drawn(result: Result, qui
     assert named(result) == named(result, end="2025-01-06") == every
     assert named(quiet) == every[:2]
     trades = result.outcome.trades
-    outcome = dataclasses.replace(result.outcome, trades=trades[trades["side"] > 0], positions=trades[:0])
+    outcome = dataclasses.replace(
+        result.outcome, trades=trades[trades["side"] > 0], positions=result.outcome.positions[:0]
+    )
     only = dataclasses.replace(result, outcome=outcome)
     assert named(only) == [name for name in every if name != "short entry"]
 
@@ -299,6 +368,16 @@ def test_the_heatmap_says_what_the_table_says(result: Result) -> None:
     assert float(cells["total"][2].replace("\N{MINUS SIGN}", "-")) == pytest.approx(
         100 * table.loc[2025, "total"], abs=0.05
     )
+
+
+def test_narrow_cells_of_the_heatmap_are_written_without_decimals(result: Result) -> None:
+    cells = next(source.data for source in monthly_heatmap(result).select({"type": ColumnDataSource}))
+    assert len(cells["text"]) == len(cells["text_short"]) == len(cells["total_short"]) == 3
+    for long, short in zip(cells["text"][:2], cells["text_short"][:2], strict=True):
+        number = float(long.replace("\N{MINUS SIGN}", "-"))
+        assert float(short.replace("\N{MINUS SIGN}", "-")) == pytest.approx(number, abs=0.55)
+        assert len(short) < len(long)
+    assert cells["text"][2] == cells["text_short"][2] == ""
 
 
 def test_the_distribution_counts_every_trade_once_and_splits_at_zero(result: Result) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import json
 import re
 from pathlib import Path
 
 import pytest
-from chart_results import make_result, random_candles
+from chart_results import make_portfolio, make_result, random_candles
 
 from sptrader_lab.charts.report import MOST_ROWS, report_html, write_report
 from sptrader_lab.charts.summary import cards, metric_rows
-from sptrader_lab.charts.table import COLUMNS, sorted_trades, trade_rows
+from sptrader_lab.charts.table import columns, sorted_trades, trade_rows
 from sptrader_lab.errors import InputError
 from sptrader_lab.results.metrics import METRICS
 from sptrader_lab.results.result import Result
@@ -72,7 +73,7 @@ def test_the_drawings_are_json_that_no_text_in_it_can_break_out_of(page: str) ->
 def test_every_trade_is_a_row(page: str, result: Result) -> None:
     rows = trade_rows(result, sorted_trades(result))
     assert page.count("<tr>") == 1 + len(result.trades) == 1 + len(rows)
-    assert all(len(row) == len(COLUMNS) for row in rows)
+    assert all(len(row) == len(columns(result)) for row in rows)
 
 
 def test_a_table_that_was_cut_says_so() -> None:
@@ -139,3 +140,48 @@ def test_trades_are_sorted_by_any_column_and_ties_keep_their_order(result: Resul
     assert longs == sorted(longs)
     with pytest.raises(InputError, match=r"'pln'.*'pnl'"):
         sorted_trades(result, "pln")
+
+
+def test_the_report_of_a_portfolio_says_who_made_what() -> None:
+    portfolio = make_portfolio()
+    plain = outside_scripts(report_html(portfolio))
+    for part in (
+        "Profit by strategy, USD",
+        "Profit by symbol, USD",
+        "Profit by strategy and symbol, USD",
+        "Correlation of daily profits",
+        "<td>buys dips</td>",
+        f"{portfolio.total_pnl:,.2f}",
+        "max_account_positions",
+    ):
+        assert part in plain, part
+    assert plain.count('<div class="drawing">') == 2 + 2
+
+
+def test_a_simple_report_has_no_breakdown(page: str) -> None:
+    assert "<caption>" not in outside_scripts(page)
+
+
+def test_the_report_says_between_what_the_profit_lies() -> None:
+    """S7: the band belongs beside the numbers, in the summary and among the metrics."""
+    doubtful = dataclasses.replace(
+        make_result(stop_fraction=0.002, target_fraction=0.002), band=lambda: (-150.25, 310.5)
+    )
+    plain = html.unescape(outside_scripts(report_html(doubtful)))
+    assert f"ambiguous trades: {doubtful.ambiguous_trades}, the profit lies between -150.25 and 310.50" in plain
+    text = {name: value for name, value, _ in metric_rows(doubtful)}
+    assert (text["Profit band low"], text["Profit band high"]) == ("\N{MINUS SIGN}150.25", "310.50")
+
+
+def test_the_table_has_the_columns_that_the_run_needs(result: Result) -> None:
+    assert [column.key for column in columns(result)][:3] == ["id", "symbol", "side"]
+    portfolio = make_portfolio()
+    keys = [column.key for column in columns(portfolio)]
+    assert keys[:3] == ["id", "strategy", "symbol"]
+    assert "financing" in keys
+    assert "financing" not in [column.key for column in columns(result)]
+    rows = trade_rows(portfolio, sorted_trades(portfolio, "strategy"))
+    assert [row[1] for row in rows] == sorted(portfolio.trades["strategy"])
+    assert {row[0].split(".")[1] for row in rows if "." in row[0]} == {"1", "2"}
+    with pytest.raises(InputError, match="'strategy'"):
+        sorted_trades(result, "strategy")

@@ -31,14 +31,20 @@ def test_the_page_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
     shutil.copytree(ROOT / "strategies", tmp_path / "strategies")
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
-    basics, saving, registry = (values(block, names) for block in BLOCKS)
-    assert "sharpe_ratio" in capsys.readouterr().out
+    basics, parts, several, why, saving, registry = (values(block, names) for block in BLOCKS)
+    printed = capsys.readouterr().out
+    assert "sharpe_ratio" in printed
+    assert f"  {why[1]}\n" in printed
+    assert "why.parts[0].headline                        # " + repr(why[1]) in BLOCKS[3]
+    assert [len(explained.parts) for explained in why[3:]] == [1, 2]
     assert basics[0] == names["result"].sharpe_ratio
+    assert [len(table) for table in several] == [1, 1, len(names["result"].equity), 1]
+    assert parts[0].sum() == pytest.approx(names["result"].trades["pnl"].sum())
     assert (tmp_path / "out.html").stat().st_size > 100_000
     assert names["same"].digest == names["result"].digest
     assert names["again"].same
     assert saving == [Path("out")]
-    assert len(list((tmp_path / "out").iterdir())) == 5
+    assert len(list((tmp_path / "out").iterdir())) == 7
     runs, parameters, trades, ranges = registry
     assert [len(table) for table in (runs, parameters, ranges)] == [1, 1, 1]
     fast = names["result"].manifest["strategy"]["parameters"]["ma_fast_period"]

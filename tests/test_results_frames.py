@@ -209,14 +209,24 @@ def test_the_profit_band_is_run_once_when_a_trade_is_ambiguous():
     trades = table(records.TRADE, trade(1, 20.0, ambiguous=1))
     outcome = an_outcome([START + DAY], [1020.0], trades=trades)
     result = a_result(outcome=outcome, band=lambda: runs.append(1) or (-5.0, 20.0))
-    assert result.to_dict()["profit_band"] is None  # not cheap: nobody asked
-    assert "ambiguous trades: 1" in result.describe()
+    assert result.total_pnl == result.metrics["expectancy"] == 20.0
+    assert "profit_band_low" not in result.metrics
+    assert not runs
+    assert "ambiguous trades: 1, the profit lies between -5.00 and 20.00" in result.describe()
     assert (result.profit_band, result.profit_band) == ((-5.0, 20.0), (-5.0, 20.0))
-    assert len(runs) == 1
+    assert (result.metrics["profit_band_low"], result.metrics["profit_band_high"]) == (-5.0, 20.0)
     assert result.to_dict()["profit_band"] == [-5.0, 20.0]
-    assert "between -5.00 and 20.00" in result.describe()
+    assert len(runs) == 1
+
+
+def test_a_profit_band_that_was_not_kept_is_said_so():
+    trades = table(records.TRADE, trade(1, 20.0, ambiguous=1))
+    result = a_result(outcome=an_outcome([START + DAY], [1020.0], trades=trades))
+    assert "ambiguous trades: 1; what they could change was not kept" in result.describe()
+    assert math.isnan(result.metrics["profit_band_low"])
+    assert result.to_dict()["profit_band"] is None
     with pytest.raises(RunError, match="was not kept"):
-        _ = a_result(outcome=outcome).profit_band
+        _ = result.profit_band
 
 
 def test_the_run_id_names_the_inputs_and_nothing_else():
@@ -274,7 +284,8 @@ def test_an_error_inside_a_result_is_not_mistaken_for_a_misspelling():
 
 def test_every_refusal_is_explained_in_plain_words():
     """All reasons that the kernel refuses entries for; the others say why a trade ended."""
-    assert set(reasons.PLAIN) == set(range(reasons.MAX_POSITIONS, len(reasons.REASONS)))
+    exits = {reasons.BREAK_EVEN, reasons.SESSION_EXIT, reasons.MARGIN_CALL}
+    assert set(reasons.PLAIN) == set(range(reasons.MAX_POSITIONS, len(reasons.REASONS))) - exits
     assert len(set(reasons.PLAIN.values())) == len(reasons.PLAIN)
 
 
@@ -283,8 +294,8 @@ def test_csv_floats_read_back_exactly(tmp_path):
     outcome = an_outcome([START + HOUR], [1000 + third], trades=table(records.TRADE, trade(1, third)))
     result = a_result(outcome=outcome)
     folder = result.to_csv(tmp_path / "out")
-    names = ["equity.csv", "fills.csv", "metrics.csv", "orders.csv", "trades.csv"]
-    assert sorted(path.name for path in folder.iterdir()) == names
+    names = ["attribution", "cashflows", "equity", "fills", "metrics", "orders", "trades"]
+    assert sorted(path.name for path in folder.iterdir()) == [f"{name}.csv" for name in names]
     trades = pd.read_csv(folder / "trades.csv", parse_dates=["entry_time"])
     assert trades["pnl"].tolist() == [third]
     assert trades["entry_time"].tolist() == result.trades["entry_time"].tolist()

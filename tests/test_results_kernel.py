@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from sptrader_lab.backtesting.simulate import simulate
-from sptrader_lab.kernel.layout import Leg, contract
+from sptrader_lab.kernel.layout import Leg
 from sptrader_lab.results.result import Result
 from sptrader_lab.results.saved import load_result
+from sptrader_lab.types.account import Account
 from sptrader_lab.types.calendar import FX_DAY_END, HOUR
 from sptrader_lab.types.candles import Candles
 from sptrader_lab.types.decisions import Decisions
 from sptrader_lab.types.instants import parse_time
-from sptrader_lab.types.instruments import instrument
-from sptrader_lab.types.records import default_rules
+from sptrader_lab.types.records import default_contract, default_rules
 
 BARS = 3000
 
@@ -32,7 +32,8 @@ def result() -> Result:
     rare = [(random.random(BARS) < share).astype(np.uint8) for share in (0.1, 0.1, 0.05, 0.05)]
     decisions = Decisions(*rare, np.zeros(BARS, np.uint8), *[np.empty(0)] * 4)
     rules = default_rules(size=0.5, max_positions=2, max_positions_per_symbol=2, commission=1e-4, stop_fraction=0.004)
-    outcome = simulate([candles], [Leg(0, 0, decisions)], rules, contract(instrument("EURUSD")), 10_000.0, FX_DAY_END)
+    legs = [Leg(0, 0, decisions)]
+    outcome = simulate([candles], legs, rules, default_contract(), Account(10_000.0), FX_DAY_END)
     return Result(
         outcome=outcome,
         candles=(candles,),

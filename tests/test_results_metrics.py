@@ -248,7 +248,8 @@ def test_counts_are_integers_and_everything_else_is_float():
 
 def test_turnover_counts_both_sides_at_the_value_of_a_unit():
     """S12, S16: 2 units in at 100 and out at 110, 10 account units a point, on a mean equity of 1000 in half a year."""
-    fills = table(records.FILL, {"quantity": 2.0, "price": 100.0}, {"quantity": 2.0, "price": 110.0})
+    fill = {"quantity": 2.0, "rate": 1.0}
+    fills = table(records.FILL, {**fill, "price": 100.0}, {**fill, "price": 110.0})
     elapsed = int(365.25 * DAY) // 2
     outcome = an_outcome([START + elapsed], [1000.0], fills=fills)
     found = compute_metrics(outcome, Facts(1000.0, START, 252, UTC_MIDNIGHT, multipliers=(10.0,)))

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bokeh.models import ColumnDataSource
-from chart_results import make_result, random_candles
+from chart_results import make_portfolio, make_result, random_candles
 
 from sptrader_lab.results import faces as registry
 from sptrader_lab.results.result import Result
@@ -61,6 +61,18 @@ def test_the_overview_has_the_headline_numbers_and_equity(result: Result) -> Non
     assert "Sharpe ratio" in page.value
     assert "look-ahead: 3 prefixes" in page.value
     assert len(inside(view, BokehPane)) == 2
+
+
+def test_the_overview_and_the_trades_of_a_portfolio_name_its_strategies() -> None:
+    view = ResultView(make_portfolio())
+    (page,) = inside(view, ipywidgets.HTML)
+    assert "Profit by strategy, USD" in page.value
+    assert "<td>buys dips</td>" in page.value
+    view.selected_index = 2
+    (table,) = inside(view, TradesTable)
+    assert [name for name, _, _ in table.columns][:3] == ["id", "strategy", "symbol"]
+    table._receive(table, {"kind": "sort", "key": "strategy"}, [])
+    assert {row[1] for row in table.rows[:40]} == {"buys dips"}
 
 
 def test_a_run_of_several_symbols_lets_the_reader_choose() -> None:

@@ -15,9 +15,10 @@ from sptrader_lab.charts.axis import BarAxis, Drawing, Places, ends
 from sptrader_lab.charts.buckets import Bars, outline
 from sptrader_lab.charts.frame import FONT, add_tools, cross_line, hover, new_figure, number_axis, percent_axis
 from sptrader_lab.charts.marks import MOST_TRADES
-from sptrader_lab.charts.numbers import instant, instants, percent, plain, signed
+from sptrader_lab.charts.numbers import instant, instants, percent, plain, signed, trade_name
 from sptrader_lab.charts.palette import Palette, palette
 from sptrader_lab.charts.scripts import script
+from sptrader_lab.charts.shares import add_own, own_equity
 from sptrader_lab.types.reasons import REASONS
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ MOST_POINTS: Final = 4000
 #: Closed trades are marked on the equity line while at most this many are in view.
 MOST_EXITS: Final = 60
 _MS: Final = 1e6
+_LEGEND: Final = 24
 _FLAT: Final = 0.02  # twice the reach of a drawdown axis on which nothing ever fell
 
 
@@ -41,6 +43,8 @@ class Account(NamedTuple):
         Account money, and the fraction under the high-water mark.
     place : numpy.ndarray of float64, shape (steps,)
         Ascending places on the x-axis.
+    own : dict of str to numpy.ndarray of float64, each of shape (steps,)
+        The capital and what each strategy alone has made, by the name of its column; none where there is one strategy.
     """
 
     time: NDArray[np.int64]
@@ -49,6 +53,7 @@ class Account(NamedTuple):
     place: NDArray[np.float64]
     capital: float
     currency: str
+    own: dict[str, NDArray[np.float64]]
 
 
 def equity_chart(result: Result, *, gaps: bool = False, theme: str = "auto") -> LayoutDOM:
@@ -111,14 +116,17 @@ class EquityPane:
             place,
             result.capital,
             result.currency,
+            own_equity(result),
         )
+        self.strategies = result.strategies
         self.axis = frame.axis
         self.rows: ColumnDataSource = ColumnDataSource()
         self.colours = colours
         self.draw(*ends(frame.view))
         options: dict[str, Any] = {"view": frame.view, "window_axis": "x"}
         title = _title(self.about, len(result.outcome.trades), frame.part)
-        self.equity = new_figure(colours, height=210, title=title, toolbar_location="above", **options)
+        height = 210 + _LEGEND * bool(self.about.own)
+        self.equity = new_figure(colours, height=height, title=title, toolbar_location="above", **options)
         self.drawdown = new_figure(colours, height=130, y_axis_label="drawdown", toolbar_location=None, **options)
         self._add_equity(_closed_trades(result, self.about), frame.view)
         self._add_drawdown()
@@ -131,7 +139,8 @@ class EquityPane:
         """Fill the rows for what lies between two places; every high and low of equity and drawdown is kept."""
         about = self.about
         low, high = np.searchsorted(about.place, [start, end])
-        kept = outline((about.equity, about.drawdown), max(int(low) - 1, 0), int(high) + 1, MOST_POINTS)
+        lines = about.equity, about.drawdown, *about.own.values()
+        kept = outline(lines, max(int(low) - 1, 0), int(high) + 1, MOST_POINTS)
         equity = about.equity[kept]
         self.rows.data = {
             "x": about.place[kept],
@@ -142,6 +151,7 @@ class EquityPane:
             "above": np.maximum(equity, about.capital),
             "below": np.minimum(equity, about.capital),
             "drawdown": -about.drawdown[kept],
+            **{name: values[kept] for name, values in about.own.items()},
         }
 
     def _add_equity(self, trades: dict[str, Any], view: Range1d) -> None:
@@ -158,7 +168,8 @@ class EquityPane:
             line_width=1.2,
         )
         fig.add_layout(start)
-        fig.y_range = DataRange1d(renderers=[line], range_padding=0.12)
+        own = add_own(fig, self.rows, list(self.about.own), self.strategies, line, colours)
+        fig.y_range = DataRange1d(renderers=[line, *own], range_padding=0.12)
         fig.yaxis.formatter = number_axis()
         closed = self._add_trades(trades, view)
         facts = [
@@ -235,6 +246,8 @@ def _closed_trades(result: Result, about: Account) -> dict[str, Any]:
         trades = trades[np.sort(np.argsort(-np.abs(trades["pnl"]), kind="stable")[:MOST_TRADES])]
     step: Bars = np.minimum(np.searchsorted(about.time, trades["exit_time"], side="right"), len(about.time) - 1)
     won = trades["pnl"] > 0
+    several = len(result.strategies) > 1
+    who = [f" · {result.strategies[number]}" if several else "" for number in trades["strategy"]]
     names = [result.candles[symbol].symbol for symbol in trades["symbol"]]
     return {
         "x": about.place[step],
@@ -245,8 +258,8 @@ def _closed_trades(result: Result, about: Account) -> dict[str, Any]:
         "profit": [signed(pnl) for pnl in trades["pnl"]],
         "why": [REASONS[code].replace("_", " ") for code in trades["reason"]],
         "head": [
-            f"Trade {id} · {name} {'long' if side > 0 else 'short'}"
-            for id, name, side in zip(trades["id"], names, trades["side"], strict=True)
+            f"Trade {trade_name(id, part)} · {name} {'long' if side > 0 else 'short'}{by}"
+            for id, part, name, side, by in zip(trades["id"], trades["part"], names, trades["side"], who, strict=True)
         ],
     }
 

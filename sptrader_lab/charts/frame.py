@@ -30,6 +30,8 @@ Canvas: TypeAlias = Any
 
 FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _LEFT = 66
+# Of a legend, in pixels: between items, a key, and a letter of its label, which is set in 11 px.
+_GAP, _KEY, _LETTER = 12, 18, 6.6
 
 
 def new_figure(colours: Palette, *, height: int, title: str = "", view: Range | None = None, **options: Any) -> Canvas:
@@ -102,7 +104,7 @@ def cross_line(colours: Palette) -> Span:
 
 
 def style_legend(fig: Canvas, colours: Palette) -> None:
-    """Lay the legend in one line above the frame; a click hides what it names."""
+    """Lay the legend above the frame, in one line where it fits; a click hides what it names."""
     for legend in fig.legend:
         legend.orientation = "horizontal"
         legend.click_policy = "hide"
@@ -113,12 +115,15 @@ def style_legend(fig: Canvas, colours: Palette) -> None:
         legend.label_text_font_size = "11px"
         legend.inactive_fill_color = colours.paper
         legend.inactive_fill_alpha = 0.7
-        legend.spacing = 12
+        legend.spacing = _GAP
         legend.margin = 0
         legend.padding = 2
         legend.glyph_height = 16
-        legend.glyph_width = 18
+        legend.glyph_width = _KEY
         legend.label_standoff = 4
+        widths = [_KEY + 4 + _LETTER * len(item.label.value) for item in legend.items]
+        args = {"fig": fig, "legend": legend, "widths": widths, "gap": _GAP}
+        fig.js_on_change("inner_width", CustomJS(args=args, code=script("legend")))
 
 
 def hover(facts: list[tuple[str, str]], *, renderers: list[Any], title: str = "", **options: Any) -> HoverTool:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from sptrader_lab.charts.buckets import Bars
 from sptrader_lab.errors import InputError, unknown
-from sptrader_lab.types.reasons import REASONS
+from sptrader_lab.types.reasons import BREAK_EVEN, REASONS, TRAILING_STOP
+from sptrader_lab.types.records import KINDS
 
 if TYPE_CHECKING:
     from sptrader_lab.results.result import Result
@@ -29,11 +30,21 @@ class Marks(NamedTuple):
         Positions in the symbol's candles.
     entry_time, exit_time : numpy.ndarray of int64
         Opening instants of those bars, ns UTC.
-    pnl : numpy.ndarray of float64
-        Account money; unrealised while open.
+    pnl, financing : numpy.ndarray of float64
+        Account money; unrealised while open. Of the profit, `financing` came from swaps and dividends.
     closed, ambiguous : numpy.ndarray of bool
     reason : numpy.ndarray of str
         Why it was closed; ``"open"`` for an open position.
+    strategy : numpy.ndarray of int
+        Position in the run's list of strategies.
+    part : numpy.ndarray of int
+        Which closing fill of a position closed in parts, from 1; 0 for one closed whole.
+    rests : numpy.ndarray of bool
+        Whether a part of the position stayed open behind this exit.
+    moved : numpy.ndarray of bool
+        Whether a stop that had been moved closed it: trailing or break-even.
+    kind : numpy.ndarray of str
+        Of the entry order.
     """
 
     id: NDArray[np.int64]
@@ -51,6 +62,12 @@ class Marks(NamedTuple):
     closed: NDArray[np.bool_]
     ambiguous: NDArray[np.bool_]
     reason: NDArray[np.str_]
+    financing: NDArray[np.float64]
+    strategy: NDArray[np.int64]
+    part: NDArray[np.int64]
+    rests: NDArray[np.bool_]
+    moved: NDArray[np.bool_]
+    kind: NDArray[np.str_]
 
     def at(self, which: Bars) -> Marks:
         """Return some of the trades, in the order asked for."""
@@ -81,11 +98,10 @@ def marks(result: Result, symbol: int) -> Marks:
     candles = result.candles[symbol]
     trades = result.outcome.trades
     trades = trades[trades["symbol"] == symbol]
-    open_ = result.outcome.positions
-    open_ = open_[open_["symbol"] == symbol]
+    held = result.outcome.positions["symbol"] == symbol
+    open_ = result.outcome.positions[held]
+    told = result.positions[held]
     count, last = len(open_), max(len(candles) - 1, 0)
-    mark = np.full(count, candles.close[-1] if count else np.nan)
-    size = open_["side"] * open_["quantity"] * result.instruments[symbol].multiplier
 
     def both(name: str, still: Any, dtype: type = np.float64) -> NDArray[Any]:
         return np.concatenate([trades[name], still]).astype(dtype)
@@ -98,15 +114,36 @@ def marks(result: Result, symbol: int) -> Marks:
         entry_time=both("entry_time", open_["entry_time"], np.int64),
         exit_time=both("exit_time", np.full(count, candles.time[-1] if len(candles) else 0), np.int64),
         entry_price=both("entry_price", open_["entry_price"]),
-        exit_price=both("exit_price", mark),
+        exit_price=both("exit_price", told["mark"]),
         stop=both("stop", open_["stop"]),
         target=both("target", open_["target"]),
         quantity=both("quantity", open_["quantity"]),
-        pnl=both("pnl", size * (mark - open_["entry_price"]) - open_["costs"]),
+        pnl=both("pnl", told["unrealized_pnl"]),
         closed=np.arange(len(trades) + count) < len(trades),
         ambiguous=both("ambiguous", np.zeros(count), np.bool_),
         reason=np.array([REASONS[code] for code in trades["reason"]] + ["open"] * count, dtype=np.str_),
+        financing=both("financing", open_["financing"]),
+        strategy=both("strategy", open_["strategy"], np.int64),
+        part=both("part", np.zeros(count), np.int64),
+        rests=np.concatenate([_rests(trades, open_), np.zeros(count, np.bool_)]),
+        moved=np.isin(both("reason", np.zeros(count), np.int64), [TRAILING_STOP, BREAK_EVEN]),
+        kind=_entry_kinds(result, both("entry_order", open_["entry_order"], np.int64)),
     )
+
+
+def _rests(trades: NDArray[Any], still: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which exits left a part of their position open: later parts close it, or it is open at the end."""
+    ids, place = np.unique(trades["id"], return_inverse=True)
+    last = np.zeros(len(ids), np.int64)
+    np.maximum.at(last, place, trades["part"])
+    return np.asarray((trades["part"] < last[place]) | np.isin(trades["id"], still["id"]))
+
+
+def _entry_kinds(result: Result, orders: NDArray[np.int64]) -> NDArray[np.str_]:
+    """Return the kind of each of these orders in words."""
+    known = result.outcome.orders
+    codes = dict(zip(known["id"].tolist(), known["kind"].tolist(), strict=True))
+    return np.array([KINDS[codes.get(order, 0)] for order in orders.tolist()], dtype=np.str_)
 
 
 def in_view(trades: Marks, start_bar: int, stop_bar: int) -> Bars:

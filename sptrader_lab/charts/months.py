@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from bokeh.core.properties import field, value
-from bokeh.models import ColumnDataSource, FactorRange, LinearColorMapper
+from bokeh.models import ColumnDataSource, CustomJS, FactorRange, LinearColorMapper
 from bokeh.plotting import figure
 from numpy.typing import NDArray
 
 from sptrader_lab.charts.frame import FONT, Canvas, hover, new_figure
 from sptrader_lab.charts.numbers import percent, signed
 from sptrader_lab.charts.palette import Palette, palette
+from sptrader_lab.charts.scripts import script
 
 if TYPE_CHECKING:
     from sptrader_lab.results.result import Result
@@ -55,8 +56,9 @@ def _add_cells(fig: Canvas, source: ColumnDataSource, reach: float, colours: Pal
     cells = fig.rect(
         "month", "year", 0.96, 0.9, fill_color=field("value", shade), line_color=None, border_radius=3, source=source
     )
+    texts = {}
     for group, weight in (("text", "normal"), ("total", "bold")):
-        fig.text(
+        texts[group] = fig.text(
             "month",
             "year",
             text=group,
@@ -67,7 +69,9 @@ def _add_cells(fig: Canvas, source: ColumnDataSource, reach: float, colours: Pal
             text_font_size="12px",
             text_font_style=weight,
             source=source,
-        )
+        ).glyph
+    args = {"fig": fig, "texts": texts, "columns": len(fig.x_range.factors)}
+    fig.js_on_change("inner_width", CustomJS(args=args, code=script("cells")))
     fig.add_tools(hover([("@month @year", "@whole")], renderers=[cells], mode="mouse"))
 
 
@@ -78,11 +82,17 @@ def _cells(table: NDArray[np.float64], years: list[str], months: list[str], digi
         for m, month in enumerate(months)
         if np.isfinite(table[y, m])
     ]
-    return {
+    cells: dict[str, Any] = {
         "year": [year for year, _, _ in rows],
         "month": [month for _, month, _ in rows],
         "value": [math.nan if month == TOTAL else change for _, month, change in rows],
-        "text": ["" if month == TOTAL else signed(100 * change, digits) for _, month, change in rows],
-        "total": [signed(100 * change, digits) if month == TOTAL else "" for _, month, change in rows],
         "whole": [percent(change, 3, sign=True) for _, _, change in rows],
     }
+    for name, yearly in (("text", False), ("total", True)):
+        mine = [change if (month == TOTAL) == yearly else None for _, month, change in rows]
+        cells[name] = ["" if change is None else signed(100 * change, digits) for change in mine]
+        # `cells.js` shows these where a cell is narrow: months of less than a percent keep one decimal.
+        cells[f"{name}_short"] = [
+            "" if change is None else signed(100 * change, digits - 1).lstrip("+") for change in mine
+        ]
+    return cells

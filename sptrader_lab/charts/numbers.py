@@ -48,6 +48,11 @@ def price_text(candles: Candles, facts: Instrument) -> PriceText:
     return PriceText(2 if level >= 10 else 4 if level >= 0.1 else 8, 0.0)
 
 
+def trade_name(number: int, part: int) -> str:
+    """Return a trade's number; of a position closed in parts, with the part behind a dot."""
+    return f"{number}.{part}" if part else f"{number}"
+
+
 def signed(value: float, digits: int = 2) -> str:
     """Write a number with its sign and thousands separators; NaN is a dash, and a rounded zero has no sign."""
     if math.isnan(value):

@@ -118,6 +118,11 @@ def palette(theme: str) -> Palette:
     return DARK if theme == "dark" else LIGHT
 
 
+def strategy_colour(colours: Palette, strategy: int) -> str:
+    """Return a strategy's colour by its position in the run: from the far end of the series, which few indicators reach."""
+    return colours.series[-1 - strategy % len(colours.series)]
+
+
 def swaps() -> list[tuple[str, str]]:
     """Return (light, dark) for every role: what `recolour.js` replaces."""
     return list(zip(LIGHT.colours(), DARK.colours(), strict=True))

@@ -48,6 +48,7 @@ class Subject(NamedTuple):
     colours: Palette
     currency: str
     max_candles: int
+    strategies: tuple[str, ...]
 
 
 def price_chart(
@@ -93,7 +94,8 @@ def subject(
     """Gather what the chart of one symbol needs."""
     which = symbol_index(result, symbol)
     candles = result.candles[which]
-    lines = [Line(f"line{place}", overlay) for place, overlay in enumerate(result.overlays.get(candles.symbol, ()))]
+    drawn = _different(result.overlays.get(candles.symbol, ()))
+    lines = [Line(f"line{place}", overlay) for place, overlay in enumerate(drawn)]
     axis = BarAxis(candles.time, float(candles.period.ns), gaps)
     return Subject(
         candles,
@@ -104,7 +106,18 @@ def subject(
         palette(theme),
         result.currency,
         max_candles,
+        result.strategies,
     )
+
+
+def _different(overlays: tuple[Overlay, ...]) -> list[Overlay]:
+    """Leave out what another strategy draws already: the same line under the same name."""
+    kept: list[Overlay] = []
+    for one in overlays:
+        twins = (other for other in kept if other[:2] == one[:2])
+        if not any(np.array_equal(other.values, one.values, equal_nan=True) for other in twins):
+            kept.append(one)
+    return kept
 
 
 def stretch(candles: Candles, start: object, end: object) -> tuple[int, int]:
@@ -155,7 +168,7 @@ class PricePane:
         self.rows.data = _columns(about, shown)
         living = in_view(about.trades, start_bar, stop_bar)
         chosen = largest(about.trades, living)
-        self.trades.data = trade_columns(about.trades, chosen, about.axis, shown, about.text)
+        self.trades.data = trade_columns(about.trades, chosen, about.axis, shown, about.text, about.strategies)
         self.fig.title.text = _title(about, shown, len(chosen), len(living))
 
     def _add_candles(self) -> None:
@@ -201,7 +214,8 @@ class PricePane:
 
     def _add_legend(self) -> None:
         about = self.about
-        items = self._lines + add_trades(self.fig, self.trades, about.trades, about.colours, about.currency)
+        marks = add_trades(self.fig, self.trades, about.trades, about.colours, about.currency, about.strategies)
+        items = self._lines + marks
         self.fig.y_range = DataRange1d(renderers=self._ranged, range_padding=0.12, only_visible=False)
         self.fig.add_layout(Legend(items=items), "above")
         style_legend(self.fig, self.about.colours)

@@ -23,9 +23,10 @@ from sptrader_lab.charts.palette import palette, swaps
 from sptrader_lab.charts.price import price_chart
 from sptrader_lab.charts.scripts import script, web
 from sptrader_lab.charts.summary import metrics_html, summary_html
-from sptrader_lab.charts.table import COLUMNS, trade_rows
+from sptrader_lab.charts.table import columns, trade_rows
 from sptrader_lab.errors import InputError
 from sptrader_lab.results import document
+from sptrader_lab.results.breakdown import by_both, correlation
 
 if TYPE_CHECKING:
     from sptrader_lab.results.result import Result
@@ -98,6 +99,7 @@ def report_html(result: Result, *, gaps: bool = False, theme: str = "auto") -> s
         "css": web("summary.css") + web("report.css"),
         "summary": summary_html(result, title=False, metrics=False, style=False),
         "charts": '<div class="drawing"></div>' * len(charts) + _symbols_note(result),
+        "breakdown": _breakdown_html(result),
         "pair": '<div class="drawing"></div>' * len(pair),
         "metrics": metrics_html(result),
         "trades": _trades_html(result),
@@ -129,13 +131,21 @@ def _symbols_note(result: Result) -> str:
     return f'<p class="note">Without a chart here: {html.escape(", ".join(left))}.</p>' if left else ""
 
 
+def _breakdown_html(result: Result) -> str:
+    """Return who made what, and how strategies move together; nothing where one strategy ran on one symbol."""
+    tables = [*by_both(result), *correlation(result)]
+    if not tables:
+        return ""
+    return f'<section class="spt-tables">{"".join(map(document.table_html, tables))}</section>'
+
+
 def _trades_html(result: Result) -> str:
     total = len(result.outcome.trades)
     if not total:
         return '<p class="note">No trades were closed.</p>'
-    rows = trade_rows(result, np.arange(min(total, MOST_ROWS), dtype=np.intp))
-    head = "".join(f'<th class="{"number" if each.numeric else ""}">{html.escape(each.head)}</th>' for each in COLUMNS)
-    body = "".join(f"<tr>{''.join(map(_cell, row, COLUMNS))}</tr>" for row in rows)
+    rows, shown = trade_rows(result, np.arange(min(total, MOST_ROWS), dtype=np.intp)), columns(result)
+    head = "".join(f'<th class="{"number" if each.numeric else ""}">{html.escape(each.head)}</th>' for each in shown)
+    body = "".join(f"<tr>{''.join(map(_cell, row, shown))}</tr>" for row in rows)
     most = (
         f"The first {MOST_ROWS:,} of {total:,} trades; `result.to_csv(folder)` writes them all. "
         if total > MOST_ROWS

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from sptrader_lab.charts.numbers import NOTHING, percent, plain, signed
 from sptrader_lab.charts.scripts import web
 from sptrader_lab.results import document
+from sptrader_lab.results.breakdown import breakdown
 from sptrader_lab.results.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def cards(result: Result) -> list[Card]:
 
 def metric_rows(result: Result) -> list[tuple[str, str, str]]:
     """Return every metric as (label, value, meaning)."""
-    return [(label(name), value(name, float(number)), METRICS[name].meaning) for name, number in result.metrics.items()]
+    metrics = result.metrics.whole()
+    return [(label(name), value(name, float(number)), METRICS[name].meaning) for name, number in metrics.items()]
 
 
 def label(name: str) -> str:
@@ -81,7 +83,7 @@ def summary_html(result: Result, *, title: bool = True, metrics: bool = True, st
     head = f"<h3>{html.escape(document.title(result))}</h3>" if title else ""
     more = f"<details><summary>All metrics</summary>{metrics_html(result)}</details>" if metrics else ""
     css = f"<style>{web('summary.css')}</style>" if style else ""
-    return f'{css}<div class="spt-summary">{head}{_cards_html(result)}{_notes_html(result)}{more}</div>'
+    return f'{css}<div class="spt-summary">{head}{_cards_html(result)}{_tables_html(result)}{_notes_html(result)}{more}</div>'
 
 
 def _cards_html(result: Result) -> str:
@@ -91,6 +93,11 @@ def _cards_html(result: Result) -> str:
         for card in cards(result)
     )
     return f'<div class="spt-cards">{each}</div>'
+
+
+def _tables_html(result: Result) -> str:
+    tables = "".join(map(document.table_html, breakdown(result)))
+    return f'<div class="spt-tables">{tables}</div>' if tables else ""
 
 
 def _notes_html(result: Result) -> str:

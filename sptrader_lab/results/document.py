@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import html
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 
+from sptrader_lab.results.breakdown import Table, breakdown, lines
 from sptrader_lab.results.metrics import METRICS, Number
 from sptrader_lab.types.calendar import SECOND
 from sptrader_lab.types.reasons import PLAIN, REASONS
@@ -34,6 +35,8 @@ HEADLINES: Final = (
     "expectancy",
     "total_costs",
 )
+#: Names that a title lists; the rest are counted.
+_MOST_NAMES: Final = 4
 
 _EXPLAINED: Final = {word: PLAIN.get(code, "") for code, word in enumerate(REASONS)}
 
@@ -70,8 +73,14 @@ def headline(name: str, metrics: Mapping[str, Number]) -> str:
     text = number(name, metrics[name])
     if name != "total_costs":
         return text
-    parts = (f"{part} {number(f'total_{part}', metrics[f'total_{part}'])}" for part in ("commission", "slippage"))
+    named = ["commission", "slippage", *(["spread"] if metrics["total_spread"] else [])]
+    parts = (f"{part} {number(f'total_{part}', metrics[f'total_{part}'])}" for part in named)
     return f"{text} ({' + '.join(parts)})"
+
+
+def headlines(metrics: Mapping[str, Number]) -> tuple[str, ...]:
+    """Return the names of the metrics that a summary shows; financing only where there was any."""
+    return (*HEADLINES, *(["total_financing"] if metrics["total_financing"] else []))
 
 
 def rows(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -93,24 +102,36 @@ def describe(result: Result) -> str:
     """Return the text summary that the command line prints."""
     metrics = result.metrics
     width = max(map(len, HEADLINES))
-    lines = [title(result), ""]
+    said = [title(result), ""]
     money = f"{number('start_capital', metrics['start_capital'])} -> {number('end_capital', metrics['end_capital'])}"
-    lines += [f"  {'capital':{width}}  {money} {result.currency}"]
-    lines += [f"  {name:{width}}  {headline(name, metrics)}" for name in HEADLINES]
-    lines += ["", *notes(result)]
-    lines += [f"run {result.run_id[:12]}, digest {result.digest[:12]}"]
-    return "\n".join(lines)
+    said += [f"  {'capital':{width}}  {money} {result.currency}"]
+    said += [f"  {name:{width}}  {headline(name, metrics)}" for name in headlines(metrics)]
+    for table in breakdown(result):
+        said += ["", *lines(table)]
+    said += ["", *notes(result)]
+    said += [f"run {result.run_id[:12]}, digest {result.digest[:12]}"]
+    return "\n".join(said)
 
 
 def title(result: Result) -> str:
     """Return what ran on what, from the opening of the first candle to that of the last."""
-    what = ", ".join(dict.fromkeys(f"{one.symbol} {one.timeframe} ({one.source})" for one in result.candles))
-    head = f"{', '.join(dict.fromkeys(result.strategies))} on {what}"
+    alike: dict[str, list[str]] = {}
+    for one in result.candles:
+        alike.setdefault(f"{one.timeframe} ({one.source})", []).append(one.symbol)
+    what = ", ".join(f"{listed(symbols)} {kind}" for kind, symbols in alike.items())
+    head = f"{listed(result.strategies)} on {what}"
     if not len(result.outcome.time):
         return f"{head}, no steps"
     first, last = np.array(result.span).view("datetime64[ns]").astype("datetime64[m]")
     counted = "candles" if len(result.candles) == 1 else "steps"
     return f"{head}, {len(result.outcome.time):,} {counted}, {first} .. {last} UTC"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return different names as a list that a line has room for."""
+    different = list(dict.fromkeys(names))
+    left = len(different) - _MOST_NAMES
+    return ", ".join(different) if left <= 1 else f"{', '.join(different[:_MOST_NAMES])} and {left} more"
 
 
 def notes(result: Result) -> list[str]:
@@ -120,7 +141,9 @@ def notes(result: Result) -> list[str]:
         low, high = (f"{value:,.2f}" for value in result.profit_band)
         found.append(f"ambiguous trades: {result.ambiguous_trades}, the profit lies between {low} and {high}")
     elif result.ambiguous_trades:
-        found.append(f"ambiguous trades: {result.ambiguous_trades}, `profit_band` says what they could change")
+        found.append(
+            f"ambiguous trades: {result.ambiguous_trades}; what they could change was not kept, a new run says it"
+        )
     if result.refusal_counts:
         counts = (f"{reason} {count:,} ({_EXPLAINED[reason]})" for reason, count in result.refusal_counts.items())
         found.append(f"refused entries: {', '.join(counts)}")
@@ -133,10 +156,27 @@ def notes(result: Result) -> list[str]:
 
 def to_html(result: Result) -> str:
     """Return the headline metrics as a small table, for a cell without a chart."""
-    names = ("end_capital", *HEADLINES)
-    cells = [f"<tr><th>{name}</th><td>{headline(name, result.metrics)}</td></tr>" for name in names]
+    metrics = result.metrics
+    cells = [
+        f"<tr><th>{name}</th><td>{headline(name, metrics)}</td></tr>" for name in ("end_capital", *headlines(metrics))
+    ]
+    tables = "".join(map(table_html, breakdown(result)))
     remarks = "".join(f"<div>{html.escape(text)}</div>" for text in notes(result))
-    return f"<b>{html.escape(title(result))}</b><table>{''.join(cells)}</table>{remarks}"
+    return f"<b>{html.escape(title(result))}</b><table>{''.join(cells)}</table>{tables}{remarks}"
+
+
+def table_html(table: Table) -> str:
+    """Return a breakdown as an HTML table: numbers are of class `number`, the row of sums of class `all`."""
+    kinds = ["" if place < table.words else ' class="number"' for place in range(len(table.heads))]
+
+    def row(cell: str, texts: Sequence[str], kind: str = "") -> str:
+        cells = (f"<{cell}{kind}>{html.escape(text)}</{cell}>" for kind, text in zip(kinds, texts, strict=True))
+        return f"<tr{kind}>{''.join(cells)}</tr>"
+
+    last = len(table.rows) - 1 if table.total else None
+    body = "".join(row("td", texts, ' class="all"' * (place == last)) for place, texts in enumerate(table.rows))
+    head = f"<thead>{row('th', table.heads)}</thead>"
+    return f"<table><caption>{html.escape(table.title)}</caption>{head}<tbody>{body}</tbody></table>"
 
 
 def portfolio(result: Result) -> dict[str, Any]:
@@ -148,17 +188,18 @@ def portfolio(result: Result) -> dict[str, Any]:
         "positions": rows(result.positions),
         "daily_pnl": equity[-1] - equity[-2] if len(equity) > 1 else 0.0,
         "total_pnl": result.total_pnl,
+        "total_financing": result.metrics["total_financing"],
         "max_drawdown": result.max_drawdown,
     }
 
 
 def to_dict(result: Result) -> dict[str, Any]:
     """Return the result as JSON-able data; undefined numbers are None."""
-    daily = result.daily_returns
+    daily, metrics = result.daily_returns, result.metrics.whole()
     small: dict[str, Any] = plain(
         {
-            **result.metrics,
-            "metrics": result.metrics,
+            **metrics,
+            "metrics": metrics,
             "final_portfolio": result.final_portfolio,
             "daily_returns": dict(zip(_days(daily), daily.tolist(), strict=True)),
             "refusals": result.refusal_counts,
@@ -173,7 +214,8 @@ def to_dict(result: Result) -> dict[str, Any]:
             "digest": result.digest,
         }
     )
-    return {**small, "completed_trades": rows(result.trades), "open_positions": rows(result.positions)}
+    tables = {"completed_trades": result.trades, "open_positions": result.positions, "attribution": result.attribution}
+    return {**small, **{name: rows(table) for name, table in tables.items()}}
 
 
 def _days(daily: pd.Series[float]) -> list[str]:
@@ -181,15 +223,17 @@ def _days(daily: pd.Series[float]) -> list[str]:
 
 
 def to_csv(result: Result, folder: str | Path) -> Path:
-    """Write trades, orders, fills, equity and metrics as CSV; floats read back exactly, times are ISO-8601 UTC."""
+    """Write tables, equity and metrics as CSV; floats read back exactly, times are ISO-8601 UTC."""
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    for name in ("trades", "orders", "fills"):
+    for name in ("trades", "orders", "fills", "cashflows", "attribution"):
         getattr(result, name).to_csv(target / f"{name}.csv", index=False)
     curves = pd.DataFrame({"equity": result.equity, "drawdown": result.drawdown, "exposure": result.exposure})
+    if len(result.strategies) > 1:
+        curves = pd.concat([curves, result.strategy_equity.add_prefix("equity of ")], axis=1)
     curves.to_csv(target / "equity.csv")
     with (target / "metrics.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("name", "value", "unit"))
-        writer.writerows((name, value, METRICS[name].unit) for name, value in result.metrics.items())
+        writer.writerows((name, value, METRICS[name].unit) for name, value in result.metrics.whole().items())
     return target

@@ -31,9 +31,9 @@ class Names(NamedTuple):
 
 
 class Ends(NamedTuple):
-    """Where each symbol's candles end: its last close and its number of candles; `time` is the run's last instant."""
+    """Where each symbol's candles end: what positions are marked at, and its number of candles; `time` is the run's last instant."""
 
-    close: NDArray[np.float64]
+    marks: np.recarray[Any, Any]
     bars: NDArray[np.int64]
     time: int
 
@@ -63,14 +63,19 @@ def _as_they_are(table: np.recarray[Any, Any], fields: Iterable[str]) -> dict[st
     return {field: np.array(table[field]) for field in fields}
 
 
-def _percent(profit: NDArray[np.float64], table: np.recarray[Any, Any], names: Names) -> NDArray[np.float64]:
-    """Return `profit` as a percentage of the value at the entry."""
-    value = table["entry_price"] * table["quantity"] * names.multipliers[table["symbol"]]
+def _percent(
+    profit: NDArray[np.float64], table: np.recarray[Any, Any], names: Names, rate: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return `profit` as a percentage of the value at the entry price, in account money at `rate`."""
+    value = table["entry_price"] * table["quantity"] * names.multipliers[table["symbol"]] * rate
     return np.asarray(100.0 * profit / value)
 
 
 def trades_frame(trades: np.recarray[Any, Any], names: Names) -> pd.DataFrame:
-    """Return closed trades in the order of their exits, one row each."""
+    """Return closed trades in the order of their exits: a row per closing fill, so a position closed in parts has several.
+
+    `part` counts the closing fills of such a position from 1; 0 is a position closed whole.
+    """
     held = (trades["exit_time"] - trades["entry_time"]) / HOUR
     return pd.DataFrame(
         {
@@ -83,9 +88,8 @@ def trades_frame(trades: np.recarray[Any, Any], names: Names) -> pd.DataFrame:
             "exit_price": np.array(trades["exit_price"]),
             "quantity": np.array(trades["quantity"]),
             "pnl": np.array(trades["pnl"]),
-            "pnl_percent": _percent(trades["pnl"], trades, names),
-            "gross": np.array(trades["gross"]),
-            "costs": np.array(trades["costs"]),
+            "pnl_percent": _percent(trades["pnl"], trades, names, trades["rate"]),
+            **_as_they_are(trades, ("gross", "costs", "part", "financing")),
             "exit_reason": words(trades["reason"], REASONS),
             "bars": np.array(trades["bars"]),
             "holding_period_hours": np.array(held),
@@ -112,6 +116,7 @@ def orders_frame(orders: np.recarray[Any, Any], names: Names) -> pd.DataFrame:
             "status": words(orders["status"], records.STATUSES),
             "unfilled_reason": words(orders["final"], REASONS),
             **_as_they_are(orders, ("stop_distance", "target_distance", "trail_distance", "bar", "trade")),
+            "stop_limit": np.where(orders["kind"] == records.STOP_LIMIT, orders["limit"], np.nan),
         }
     )
 
@@ -124,9 +129,21 @@ def fills_frame(fills: np.recarray[Any, Any], names: Names) -> pd.DataFrame:
             "time": utc(fills["time"]),
             **_who(fills, names),
             "side": _side(fills, _TRADED),
-            **_as_they_are(fills, ("quantity", "price", "commission", "slippage")),
+            **_as_they_are(fills, ("quantity", "price", "commission", "slippage", "spread", "rate")),
             "reason": words(fills["reason"], REASONS),
             **_as_they_are(fills, ("order", "trade", "bar")),
+        }
+    )
+
+
+def cashflows_frame(cashflows: np.recarray[Any, Any], names: Names) -> pd.DataFrame:
+    """Return swaps, dividends and splits of open positions; `value` is nights, money per unit or the ratio."""
+    return pd.DataFrame(
+        {
+            "time": utc(cashflows["time"]),
+            **_who(cashflows, names),
+            "kind": words(cashflows["kind"], records.CASHFLOWS),
+            **_as_they_are(cashflows, ("value", "amount", "trade")),
         }
     )
 
@@ -144,14 +161,31 @@ def refusals_frame(refusals: np.recarray[Any, Any], names: Names) -> pd.DataFram
     )
 
 
+def open_profit(
+    positions: np.recarray[Any, Any], marks: np.recarray[Any, Any], multipliers: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return what each open position has gained in account money at `marks`, before costs and financing (S12).
+
+    What is financed converts its profit at the last rate; what is owned was paid for at the rate of its entry.
+    """
+    at = marks[positions["symbol"]]
+    entry_rate = np.where(at["financed"] != 0, at["rate"], positions["entry_rate"])
+    change = _mark(positions, at) * at["rate"] - positions["entry_price"] * entry_rate
+    return np.asarray(positions["side"] * positions["quantity"] * multipliers[positions["symbol"]] * change)
+
+
+def _mark(positions: np.recarray[Any, Any], at: np.recarray[Any, Any]) -> NDArray[np.float64]:
+    """Return the price that each position would leave at: longs at the bid, shorts at the ask (S9)."""
+    return np.where(positions["side"] > 0, at["bid"], at["ask"])
+
+
 def positions_frame(positions: np.recarray[Any, Any], names: Names, ends: Ends) -> pd.DataFrame:
     """Return positions open at the end, marked at their symbol's last close; the entry bar counts as 1 in `bars`.
 
-    `unrealized_pnl` is side x quantity x multiplier x (mark - entry) less the costs paid so far.
+    `unrealized_pnl` is what they gained less the costs paid so far, with the financing so far.
     """
-    mark = ends.close[positions["symbol"]]
-    size = positions["side"] * positions["quantity"] * names.multipliers[positions["symbol"]]
-    profit = size * (mark - positions["entry_price"]) - positions["costs"]
+    at = ends.marks[positions["symbol"]]
+    profit = open_profit(positions, ends.marks, names.multipliers) - positions["costs"] + positions["financing"]
     return pd.DataFrame(
         {
             "id": np.array(positions["id"]),
@@ -160,15 +194,16 @@ def positions_frame(positions: np.recarray[Any, Any], names: Names, ends: Ends) 
             "entry_time": utc(positions["entry_time"]),
             "entry_price": np.array(positions["entry_price"]),
             "quantity": np.array(positions["quantity"]),
-            "mark": np.array(mark),
-            "unrealized_pnl": np.array(profit),
-            "unrealized_percent": _percent(profit, positions, names),
-            "costs": np.array(positions["costs"]),
+            "mark": _mark(positions, at),
+            "unrealized_pnl": profit,
+            "unrealized_percent": _percent(profit, positions, names, at["rate"]),
+            **_as_they_are(positions, ("costs", "financing", "parts")),
             "holding_period_hours": np.array((ends.time - positions["entry_time"]) / HOUR),
             "bars": np.array(ends.bars[positions["symbol"]] - positions["entry_bar"]),
             **_as_they_are(positions, ("stop", "target", "trail")),
+            "break_even": np.array(positions["even"]),
             "decided_exit": words(positions["exit_reason"], REASONS),
-            **_as_they_are(positions, ("entry_bar", "entry_order")),
+            **_as_they_are(positions, ("entry_rate", "entry_bar", "entry_order")),
         }
     )
 

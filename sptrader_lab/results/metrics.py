@@ -6,7 +6,7 @@ Of a million steps only the day ends are looked at; the drawdown per bar is the 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -53,8 +53,11 @@ METRICS: Final[Mapping[str, Metric]] = {
     "kurtosis": Metric("ratio", "excess kurtosis of the daily returns (biased; a normal has 0)"),
     "trading_days": Metric("count", "days with at least one step"),
     "exposure": Metric("fraction", "share of steps that close with a position open"),
+    "average_leverage": Metric("ratio", "mean of gross open value / equity over all steps; 1 is everything invested"),
+    "max_leverage": Metric("ratio", "largest gross open value / equity of any step"),
     "turnover": Metric("ratio", "traded value (entries and exits) / mean equity, per year"),
-    "total_trades": Metric("count", "closed trades"),
+    "total_trades": Metric("count", "closed trades; a position closed in parts is one per closing fill"),
+    "total_positions": Metric("count", "positions that these trades closed, whole or in part"),
     "winning_trades": Metric("count", "trades with pnl above 0"),
     "losing_trades": Metric("count", "trades with pnl below 0"),
     "win_rate": Metric("fraction", "winning_trades / total_trades"),
@@ -71,11 +74,15 @@ METRICS: Final[Mapping[str, Metric]] = {
     "longest_winning_streak": Metric("count", "most winning trades in a row"),
     "longest_losing_streak": Metric("count", "most losing trades in a row"),
     "ambiguous_trades": Metric("count", "trades whose outcome depends on what came first inside a bar (S7)"),
+    "profit_band_low": Metric("money", "lowest total profit of the runs worst, best and default (S7)"),
+    "profit_band_high": Metric("money", "highest total profit of these runs"),
     "total_commission": Metric("money", "commissions of all fills"),
     "total_slippage": Metric("money", "slippage of all fills, already inside their prices"),
+    "total_spread": Metric("money", "spread of all fills, already inside their prices"),
     "total_costs": Metric(
-        "money", "total_commission + total_slippage; the `costs` of a trade are its commission alone"
+        "money", "total_commission + total_slippage + total_spread; the `costs` of a trade are its commission alone"
     ),
+    "total_financing": Metric("money", "swaps and dividends received (negative: paid), those of open positions too"),
     "signals_generated": Metric("count", "signal events of every component"),
     "order_decisions": Metric("count", "orders decided: entries, exits, protective levels that were reached"),
     "executed_orders": Metric("count", "orders that filled"),
@@ -84,11 +91,31 @@ METRICS: Final[Mapping[str, Metric]] = {
 }
 
 
+Band = Callable[[], tuple[float, float]]
+_BAND: Final = ("profit_band_low", "profit_band_high")
+
+
 class Metrics(dict[str, Number]):
-    """Every metric by name; asking for an unknown one names the nearest."""
+    """Every metric by name; asking for an unknown one names the nearest.
+
+    Where a trade is ambiguous the two of the profit band take runs of their own, so they are put in when they are first
+    asked for; `whole` asks for them.
+    """
+
+    def __init__(self, found: Mapping[str, Number], band: Band | None) -> None:
+        super().__init__({name: found[name] for name in METRICS if name in found})
+        self._band = band
 
     def __missing__(self, name: object) -> Number:
-        raise KeyError(unknown("metric", str(name), self))
+        if name not in _BAND:
+            raise KeyError(unknown("metric", str(name), METRICS))
+        low, high = self._band() if self._band else (math.nan, math.nan)
+        self.update(zip(_BAND, (float(low), float(high)), strict=True))
+        return self[str(name)]
+
+    def whole(self) -> dict[str, Number]:
+        """Return every metric in the order of `METRICS`."""
+        return {name: self[name] for name in METRICS}
 
 
 class Facts(NamedTuple):
@@ -144,8 +171,11 @@ def day_marks(time: NDArray[np.int64], day_end: DayEnd) -> DayMarks:
     return DayMarks(step[has_steps], ends[has_steps])
 
 
-def compute_metrics(outcome: Outcome, facts: Facts) -> Metrics:
-    """Return every metric of `METRICS`, in that order: counts as int, all else as float, undefined as NaN."""
+def compute_metrics(outcome: Outcome, facts: Facts, band: Band | None = None) -> Metrics:
+    """Return every metric of `METRICS`: counts as int, all else as float, undefined as NaN.
+
+    `band` gives the lowest and highest total profit (S7); it is called at most once, and only where a trade is ambiguous.
+    """
     marks = day_marks(outcome.time, facts.day_end)
     equity = outcome.equity[marks.step]
     found = {
@@ -156,7 +186,9 @@ def compute_metrics(outcome: Outcome, facts: Facts) -> Metrics:
         **_counts(outcome, facts),
     }
     found["calmar_ratio"] = ratios.quotient(found["cagr"], found["max_drawdown_daily"])
-    return Metrics((name, found[name]) for name in METRICS)
+    if not found["ambiguous_trades"]:  # no choice was made, so the runs could not differ
+        found |= dict.fromkeys(_BAND, found["total_pnl"])
+    return Metrics(found, band)
 
 
 def _growth(outcome: Outcome, equity: NDArray[np.float64], facts: Facts) -> dict[str, Number]:
@@ -195,16 +227,22 @@ def _returns(equity: NDArray[np.float64], time: NDArray[np.int64], facts: Facts)
 def _activity(outcome: Outcome, equity: NDArray[np.float64], facts: Facts) -> dict[str, Number]:
     fills, steps = outcome.fills, len(outcome.time)
     elapsed = int(outcome.time[-1]) - facts.start if steps else 0
-    traded = float((fills["quantity"] * fills["price"] * np.array(facts.multipliers)[fills["symbol"]]).sum())
-    turnover = ratios.quotient(traded, float(equity.mean())) if steps else math.nan
-    commission, slippage = float(fills["commission"].sum()), float(fills["slippage"].sum())
+    value = fills["quantity"] * fills["price"] * np.array(facts.multipliers)[fills["symbol"]] * fills["rate"]
+    turnover = ratios.quotient(float(value.sum()), float(equity.mean())) if steps else math.nan
+    commission, slippage, spread = (float(fills[name].sum()) for name in ("commission", "slippage", "spread"))
+    sound = outcome.equity > 0
+    leverage = outcome.exposure[sound] / outcome.equity[sound]
     return {
         "max_drawdown": float(outcome.account["max_drawdown"][0]) if steps else math.nan,
         "exposure": ratios.quotient(float(np.count_nonzero(outcome.exposure > 0)), float(steps)),
+        "average_leverage": float(leverage.mean()) if len(leverage) else math.nan,
+        "max_leverage": float(leverage.max()) if len(leverage) else math.nan,
         "turnover": ratios.quotient(turnover, ratios.years(elapsed)),
         "total_commission": commission,
         "total_slippage": slippage,
-        "total_costs": commission + slippage,
+        "total_spread": spread,
+        "total_costs": commission + slippage + spread,
+        "total_financing": float(outcome.cashflows["amount"].sum()),
     }
 
 
@@ -217,6 +255,7 @@ def _trades(trades: np.recarray[Any, Any]) -> dict[str, Number]:
     held = (trades["exit_time"] - trades["entry_time"]).astype(np.float64)
     return {
         "total_trades": count,
+        "total_positions": len(np.unique(trades["id"])),
         "winning_trades": wins,
         "losing_trades": losses,
         "win_rate": ratios.quotient(wins, count),

@@ -14,13 +14,22 @@ from sptrader_lab.errors import InputError, RunError, unknown
 from sptrader_lab.results.metrics import METRICS
 
 #: The tables that `query` offers. `runs` has a row per run; the others hold the rows of all runs, told apart by `run_id`.
-TABLES: Final = ("runs", "orders", "fills", "trades", "refusals", "positions", "equity")
+TABLES: Final = (
+    "runs", "orders", "fills", "trades", "cashflows", "refusals", "positions", "equity", "strategy_equity"
+)  # fmt: skip
 _RUN_ID: Final = re.compile(r"[0-9a-f]{64}")
 # Records have one word for all reasons; here and in a result's frames each table says which it means.
 _RENAMED: Final = {
     "orders": "final AS unfilled_reason",
     "trades": "reason AS exit_reason",
     "positions": "exit_reason AS decided_exit",
+}
+# Tables that not every run has, and what they look like where none has them.
+_WHOSE: Final = "NULL::TIMESTAMPTZ AS time, NULL::VARCHAR AS strategy, NULL::INTEGER AS strategy_index"
+_FLOW: Final = "NULL::VARCHAR AS symbol, NULL::INTEGER AS symbol_index, NULL::VARCHAR AS kind, NULL::DOUBLE AS value"
+_EMPTY: Final = {
+    "cashflows": f"{_WHOSE}, {_FLOW}, NULL::DOUBLE AS amount, NULL::BIGINT AS trade",
+    "strategy_equity": f"{_WHOSE}, NULL::DOUBLE AS equity",
 }
 _FACTS: Final = ("run_id", "saved", "strategy", "symbol", "timeframe", "start", "end", "currency")
 
@@ -67,7 +76,7 @@ def query(sql: str, folder: str | Path = "data/runs") -> pd.DataFrame:
     Parameters
     ----------
     sql : str
-        May name the tables runs, orders, fills, trades, refusals, positions and equity. `manifest ->> '$.key'` looks
+        May name the tables of `TABLES`. `manifest ->> '$.key'` looks
         into a run's inputs, such as `'$.strategy.parameters.ma_fast_period'`.
 
     Raises
@@ -106,13 +115,21 @@ def _frame(table: pa.Table) -> pd.DataFrame:
 
 
 def _offer(connection: Any, table: str, paths: list[Path]) -> None:
-    """Make a view over one table of all runs; the folder's name is the run's id."""
+    """Make a view over one table of all runs that have it; the folder's name is the run's id."""
     name = "summary" if table == "runs" else table
     files = [str(path / f"{name}.parquet") for path in paths]
+    if table in _EMPTY:
+        files = [file for file in files if Path(file).exists()]
     try:
-        found = connection.read_parquet(files, union_by_name=True, filename=True)
+        found = (
+            connection.read_parquet(files, union_by_name=True, filename=True) if files else _nothing(connection, table)
+        )
     except duckdb.Error as error:
         raise RunError(f"a saved run's {name}.parquet can't be read: {error}") from error
     own = "" if table == "runs" else "parse_path(filename)[-2] AS run_id, "
     renamed = f" RENAME ({_RENAMED[table]})" if table in _RENAMED else ""
     found.project(f"{own}* EXCLUDE (filename){renamed}").create_view(table)
+
+
+def _nothing(connection: Any, table: str) -> Any:
+    return connection.sql(f"SELECT {_EMPTY[table]}, '' AS filename WHERE false")

@@ -16,6 +16,7 @@ import numpy as np
 
 from sptrader_lab.errors import RunError, nearest
 from sptrader_lab.results import document, faces
+from sptrader_lab.results.explanation import Explanation, Reasons
 from sptrader_lab.results.headline import Headline
 from sptrader_lab.results.metrics import METRICS, Facts, Metrics, compute_metrics
 from sptrader_lab.results.views import Views
@@ -65,6 +66,10 @@ class Result(Views):
         Runs the same under the other intrabar rules and returns the lowest and highest total profit (S7).
     instruments : tuple of Instrument
         One per candles; from the symbols unless given.
+    references : tuple of Candles
+        What was read besides: longer candles of signals, conversion pairs, finer candles.
+    explainer : callable or None
+        Says what a strategy knew at a close, by the positions of strategy, symbol and bar; keeps the run's columns alive.
     """
 
     outcome: Outcome
@@ -83,6 +88,8 @@ class Result(Views):
     seconds: Mapping[str, float] = field(default_factory=dict)
     band: Callable[[], tuple[float, float]] | None = None
     instruments: tuple[Instrument, ...] = ()
+    references: tuple[Candles, ...] = ()
+    explainer: Callable[[int, int, int], Reasons | None] | None = None
 
     total_trades = Headline[int]()
     winning_trades = Headline[int]()
@@ -131,7 +138,10 @@ class Result(Views):
 
     @cached_property
     def metrics(self) -> Metrics:
-        """Every metric by name (`results.metrics.METRICS` holds units and meanings); undefined is NaN."""
+        """Every metric by name (`results.metrics.METRICS` holds units and meanings); undefined is NaN.
+
+        `profit_band_low` and `profit_band_high` are there once they are asked for, see `profit_band`.
+        """
         facts = Facts(
             capital=self.capital,
             start=self.span[0],
@@ -141,9 +151,9 @@ class Result(Views):
             signals=sum(len(events.bars) for events in self.signal_events),
             buy_and_hold=self._buy_and_hold(),
         )
-        return compute_metrics(self.outcome, facts)
+        return compute_metrics(self.outcome, facts, self.band)
 
-    @cached_property
+    @property
     def profit_band(self) -> tuple[float, float]:
         """Lowest and highest total profit of the runs worst, best and default (S7).
 
@@ -154,17 +164,14 @@ class Result(Views):
         RunError
             When the runs can't be made here, which says what can.
         """
-        if not self.ambiguous_trades:
-            return self.total_pnl, self.total_pnl
-        if self.band is None:
+        if not self.profit_band_known:
             raise RunError(f"the profit band of run {self.run_id[:12]} was not kept; run it again to get it")
-        low, high = self.band()
-        return float(low), float(high)
+        return float(self.metrics["profit_band_low"]), float(self.metrics["profit_band_high"])
 
     @property
     def profit_band_known(self) -> bool:
-        """Whether `profit_band` is there without running anything."""
-        return "profit_band" in self.__dict__ or not self.ambiguous_trades
+        """Whether `profit_band` is there, or can be made."""
+        return not self.ambiguous_trades or self.band is not None
 
     @cached_property
     def refusal_counts(self) -> dict[str, int]:
@@ -175,7 +182,7 @@ class Result(Views):
 
     @property
     def final_portfolio(self) -> dict[str, Any]:
-        """The account at the end: cash, total_value, positions, daily_pnl, total_pnl, max_drawdown.
+        """The account at the end: cash, total_value, positions, daily_pnl, total_pnl, total_financing, max_drawdown.
 
         `daily_pnl` is the change of equity since the previous trading day's end.
         """
@@ -185,6 +192,41 @@ class Result(Views):
     def completed_trades(self) -> list[dict[str, Any]]:
         """Closed trades as JSON-able dicts, times in ISO-8601; `trades` is the table."""
         return document.rows(self.trades)
+
+    def explain(
+        self,
+        time: object = None,
+        *,
+        order: int | None = None,
+        trade: int | None = None,
+        strategy: str | None = None,
+        symbol: str | None = None,
+    ) -> Explanation:
+        """Say why each order at a close happened and why each signal led to none.
+
+        Parameters
+        ----------
+        time : instant
+            The close of a candle, or an instant inside it; text without a zone is UTC.
+        order, trade : int
+            Instead of a time: the number of an order, for the close it was decided at; or of a trade, for those of its entry
+            and its exits.
+        strategy, symbol : str, optional
+            Only these; all of them unless given.
+
+        Returns
+        -------
+        Explanation
+            A part per strategy and symbol. Of a saved run it tells only what the records say.
+
+        Raises
+        ------
+        InputError
+            When no candle holds the instant (with the nearest one), or there is no such order, trade or name.
+        """
+        from sptrader_lab.results.explain import explain
+
+        return explain(self, time, order=order, trade=trade, strategy=strategy, symbol=symbol)
 
     # -- out of Python
 
@@ -197,7 +239,7 @@ class Result(Views):
         return document.to_dict(self)
 
     def to_csv(self, folder: str | Path) -> Path:
-        """Write trades.csv, orders.csv, fills.csv, equity.csv and metrics.csv into `folder`; floats read back exactly."""
+        """Write trades, orders, fills, cashflows, attribution, equity and metrics as CSV; floats read back exactly."""
         return document.to_csv(self, folder)
 
     def save(self, folder: str | Path = "data/runs") -> str:

@@ -3,6 +3,7 @@
 FOLDER/<run id>/run.json            what the run was: manifest, sources, candles by fingerprint, a checksum of each file
                 orders.parquet ...  records, with words for codes
                 equity.parquet      time, equity, exposure
+                strategy_equity.parquet  a row per step and strategy, where several share the account
                 summary.parquet     one row for the registry: facts and metrics
                 signals-0.parquet   events of one signal component; overlays-0.parquet the indicator columns of one symbol
 FOLDER/candles/<fingerprint>.parquet
@@ -15,7 +16,7 @@ import hashlib
 import json
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,14 +24,13 @@ import numpy as np
 import pyarrow as pa
 
 from sptrader_lab.errors import LabError, RunError
-from sptrader_lab.results import tables
+from sptrader_lab.results import kept, tables
 from sptrader_lab.results.registry import find_run
 from sptrader_lab.results.result import Result
 from sptrader_lab.types import records
 from sptrader_lab.types.calendar import DayEnd
-from sptrader_lab.types.candles import COLUMNS, Candles
 from sptrader_lab.types.instruments import Instrument
-from sptrader_lab.types.outcome import Outcome
+from sptrader_lab.types.outcome import MARK, Outcome
 from sptrader_lab.types.signals import Overlay, SignalEvents
 
 _RECORDS: Final = {
@@ -41,6 +41,8 @@ _RECORDS: Final = {
     "positions": records.POSITION,
     "account": records.ACCOUNT,
 }
+#: Tables that runs saved by earlier versions do not have.
+_LATER: Final = {"cashflows": records.CASHFLOW, "shares": records.SHARE, "marks": MARK}
 
 
 def save(result: Result, folder: str | Path = "data/runs") -> str:
@@ -57,8 +59,8 @@ def save(result: Result, folder: str | Path = "data/runs") -> str:
     root = Path(folder)
     target = root / result.run_id
     if not target.exists():
-        for candles in result.candles:
-            _save_candles(candles, root / "candles")
+        for candles in (*result.candles, *result.references):
+            kept.keep(candles, root / "candles")
         workshop = root / f".saving-{uuid.uuid4().hex}"
         workshop.mkdir(parents=True)
         try:
@@ -102,15 +104,17 @@ def load_result(run_id: str, folder: str | Path = "data/runs") -> Result:
 
 def _write(result: Result, path: Path) -> None:
     names = {"strategy": result.strategies, "symbol": result.symbols}
-    for name, dtype in _RECORDS.items():
+    for name, dtype in (_RECORDS | _LATER).items():
         tables.write_records(_typed(getattr(result.outcome, name), dtype), path / f"{name}.parquet", names)
-    curves = {"time": _instants(result.outcome.time), "equity": result.outcome.equity}
+    curves = {"time": tables.instants(result.outcome.time), "equity": result.outcome.equity}
     tables.write_columns({**curves, "exposure": result.outcome.exposure}, path / "equity.parquet")
+    if len(result.outcome.strategy_equity):
+        tables.write_columns(_own_equity(result), path / "strategy_equity.parquet")
     for index, events in enumerate(result.signal_events):
         outputs = {f"output {name}": values for name, values in events.outputs.items()}
         tables.write_columns({"bar": events.bars, **outputs}, path / f"signals-{index}.parquet")
     for index, overlays in enumerate(result.overlays.values()):
-        columns = {overlay.label: overlay.values for overlay in overlays}
+        columns = dict(zip(_columns(overlays), (overlay.values for overlay in overlays), strict=True))
         tables.write_columns(columns, path / f"overlays-{index}.parquet")
     saved = dt.datetime.now(dt.UTC)
     tables.write_columns(_summary(result, saved), path / "summary.parquet")
@@ -129,17 +133,18 @@ def _document(result: Result, saved: str) -> dict[str, Any]:
         "currency": result.currency,
         "days_per_year": result.days_per_year,
         "day_end": result.day_end,
-        "candles": [_candles_facts(candles) for candles in result.candles],
+        "candles": [kept.described(candles) for candles in result.candles],
+        "references": [kept.described(candles) for candles in result.references],
         "instruments": [one._asdict() for one in result.instruments],
         "signals": [[events.strategy, events.symbol, events.name] for events in result.signal_events],
         "overlays": {
-            symbol: {overlay.label: overlay.pane for overlay in overlays}
+            symbol: [[column, one.label, one.pane] for column, one in zip(_columns(overlays), overlays, strict=True)]
             for symbol, overlays in result.overlays.items()
         },
         "lookahead": result.lookahead,
         "warnings": result.warnings,
         "seconds": dict(result.seconds),
-        "profit_band": result.profit_band if result.profit_band_known or result.band else None,
+        "profit_band": result.profit_band if result.profit_band_known else None,
         "manifest": result.manifest,
         "sources": dict(result.sources),
     }
@@ -154,21 +159,43 @@ def _summary(result: Result, saved: dt.datetime) -> dict[str, Any]:
         "strategy": [", ".join(dict.fromkeys(result.strategies))],
         "symbol": [", ".join(dict.fromkeys(result.symbols))],
         "timeframe": [", ".join(dict.fromkeys(one.timeframe for one in result.candles))],
-        "start": _instants(ends[:1]),
-        "end": _instants(ends[1:]),
+        "start": tables.instants(ends[:1]),
+        "end": tables.instants(ends[1:]),
         "currency": [result.currency],
     }
-    metrics = {name: [value] for name, value in result.metrics.items()}
+    metrics = {name: [value] for name, value in result.metrics.whole().items()}
     return {**facts, **metrics, "digest": [result.digest], "manifest": [json.dumps(result.manifest, sort_keys=True)]}
 
 
+def _own_equity(result: Result) -> dict[str, Any]:
+    """Return each strategy's own equity at each step, as rows: DuckDB then needs no names of columns."""
+    own = result.outcome.strategy_equity
+    numbers = np.tile(np.arange(own.shape[1], dtype=np.int32), len(own))
+    names = pa.DictionaryArray.from_arrays(pa.array(numbers), pa.array(result.strategies, pa.string()))
+    time = np.repeat(result.outcome.time, own.shape[1])
+    return {"time": tables.instants(time), "strategy": names, "strategy_index": numbers, "equity": own.ravel()}
+
+
+def _columns(overlays: Sequence[Overlay]) -> list[str]:
+    """Return a column for each overlay: its label, numbered where two strategies draw under one."""
+    labels = [overlay.label for overlay in overlays]
+    return [label if labels.count(label) == 1 else f"{label} ({place})" for place, label in enumerate(labels)]
+
+
 def _read(path: Path, document: Mapping[str, Any]) -> Result:
-    tables_read = {name: tables.read_records(path / f"{name}.parquet", dtype) for name, dtype in _RECORDS.items()}
+    found = {name: tables.read_records(path / f"{name}.parquet", dtype) for name, dtype in _RECORDS.items()}
+    later = {name: dtype for name, dtype in _LATER.items() if f"{name}.parquet" in document["files"]}
+    found |= {name: tables.read_records(path / f"{name}.parquet", dtype) for name, dtype in later.items()}
     curves = tables.read_columns(path / "equity.parquet")
+    series: dict[str, Any] = {name: curves[name] for name in ("time", "equity", "exposure")}
+    if "strategy_equity.parquet" in document["files"]:
+        own = tables.read_columns(path / "strategy_equity.parquet")["equity"]
+        series["strategy_equity"] = own.reshape(-1, len(document["strategies"]))
     band = document["profit_band"]
+    candles = path.parent / "candles"
     return Result(
-        outcome=Outcome(**tables_read, **{name: curves[name] for name in ("time", "equity", "exposure")}),
-        candles=tuple(_load_candles(facts, path.parent / "candles") for facts in document["candles"]),
+        outcome=Outcome(**found, **series),
+        candles=tuple(kept.load(facts, candles) for facts in document["candles"]),
         strategies=tuple(document["strategies"]),
         capital=document["capital"],
         currency=document["currency"],
@@ -182,8 +209,14 @@ def _read(path: Path, document: Mapping[str, Any]) -> Result:
         warnings=tuple(document["warnings"]),
         seconds=document["seconds"],
         band=None if band is None else lambda: (band[0], band[1]),
-        instruments=tuple(Instrument(**{**one, "day_end": DayEnd(*one["day_end"])}) for one in document["instruments"]),
+        instruments=tuple(_read_instrument(one) for one in document["instruments"]),
+        references=tuple(kept.load(facts, candles) for facts in document.get("references", ())),
     )
+
+
+def _read_instrument(facts: Mapping[str, Any]) -> Instrument:
+    dated = {name: tuple(map(tuple, facts[name])) for name in ("splits", "dividends") if name in facts}
+    return Instrument(**{**facts, **dated, "day_end": DayEnd(*facts["day_end"])})
 
 
 def _read_signals(path: Path, listed: list[list[Any]]) -> list[SignalEvents]:
@@ -196,53 +229,16 @@ def _read_signals(path: Path, listed: list[list[Any]]) -> list[SignalEvents]:
     return found
 
 
-def _read_overlays(path: Path, listed: Mapping[str, Mapping[str, str]]) -> dict[str, tuple[Overlay, ...]]:
+def _read_overlays(
+    path: Path, listed: Mapping[str, list[list[str]] | Mapping[str, str]]
+) -> dict[str, tuple[Overlay, ...]]:
     found = {}
-    for index, (symbol, panes) in enumerate(listed.items()):
+    for index, (symbol, drawn) in enumerate(listed.items()):
         columns = tables.read_columns(path / f"overlays-{index}.parquet")
-        found[symbol] = tuple(Overlay(label, pane, columns[label]) for label, pane in panes.items())
+        # Earlier versions wrote label -> pane.
+        rows = [[label, label, pane] for label, pane in drawn.items()] if isinstance(drawn, Mapping) else drawn
+        found[symbol] = tuple(Overlay(label, pane, columns[column]) for column, label, pane in rows)
     return found
-
-
-def _candles_facts(candles: Candles) -> dict[str, Any]:
-    return {
-        "symbol": candles.symbol,
-        "timeframe": candles.timeframe,
-        "source": candles.source,
-        "price": candles.price,
-        "day_end": candles.day_end,
-        "fingerprint": candles.fingerprint,
-    }
-
-
-def _save_candles(candles: Candles, folder: Path) -> None:
-    target = folder / f"{candles.fingerprint}.parquet"
-    if target.exists():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f".saving-{uuid.uuid4().hex}"
-    try:
-        tables.write_columns({"time": _instants(candles.time), **candles.columns}, draft)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _load_candles(facts: Mapping[str, Any], folder: Path) -> Candles:
-    columns = tables.read_columns(folder / f"{facts['fingerprint']}.parquet")
-    candles = Candles(
-        facts["symbol"],
-        facts["timeframe"],
-        columns["time"],
-        **{name: columns[name] for name in COLUMNS},
-        spread=columns.get("spread"),
-        source=facts["source"],
-        price=facts["price"],
-        day_end=DayEnd(*facts["day_end"]),
-    )
-    if candles.fingerprint != facts["fingerprint"]:
-        raise RunError(f"its candles {candles.symbol} {candles.timeframe} are not the ones that it ran on")
-    return candles
 
 
 def _check_same(result: Result, path: Path) -> None:
@@ -273,10 +269,6 @@ def _read_document(path: Path) -> dict[str, Any]:
 def _checksum(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _instants(time: np.ndarray[Any, Any]) -> Any:
-    return pa.array(np.ascontiguousarray(time).view("datetime64[ns]")).cast(pa.timestamp("ns", tz="UTC"))
 
 
 def _typed(table: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.recarray[Any, Any]:

@@ -15,6 +15,7 @@ from sptrader_lab.types.reasons import REASONS
 
 _SIDES: Final = {1: "long", -1: "short", 0: ""}
 _TRADED: Final = {1: "buy", -1: "sell", 0: ""}
+_CASHFLOWS: Final = dict(enumerate(records.CASHFLOWS))
 _INSTANTS: Final = frozenset({"time", "entry_time", "exit_time"})
 _INDEXED: Final = frozenset({"strategy", "symbol"})
 _FLAGS: Final = frozenset({"ambiguous"})
@@ -28,6 +29,30 @@ _WORDS: Final[Mapping[str, Mapping[int, str]]] = {
     "exit_reason": dict(enumerate(REASONS)),
 }
 _UTC: Final = pa.timestamp("ns", tz="UTC")
+# Fields that runs saved by earlier versions do not have, with what held for those runs.
+_ORDER: Final = dict.fromkeys(("limit", "group", "age", "even_distance", "target_unit", "split"), 0.0)
+_TRADE: Final = {"part": 0, "financing": 0.0, "rate": 1.0}
+_COUNTS: Final = dict.fromkeys(("targets_taken", "target_unit", "even_distance", "age", "parts", "financing"), 0)
+_POSITION: Final = {
+    **_COUNTS,
+    "opened": np.nan,
+    "even": np.nan,
+    "split": 1.0,
+    "entry_rate": 1.0,
+    "inside": 0,
+    "doubtful": 0,
+}
+_OFF: Final = dict.fromkeys(
+    ("max_gross_exposure", "max_net_exposure", "max_currency_exposure", "correlation_limit"), np.inf
+)
+_ACCOUNT: Final = dict.fromkeys(("swapped", "simple", "maintenance", "max_positions", "correlation_window"), 0)
+_LATER: Final[Mapping[np.dtype[Any], Mapping[str, float]]] = {
+    records.ORDER: _ORDER,
+    records.FILL: {"spread": 0.0, "rate": 1.0},
+    records.TRADE: _TRADE,
+    records.POSITION: _POSITION,
+    records.ACCOUNT: {**_ACCOUNT, **_OFF, "leverage": 1.0},
+}
 
 
 def write_records(table: np.recarray[Any, Any], path: Path, names: Mapping[str, Sequence[str]]) -> None:
@@ -36,6 +61,11 @@ def write_records(table: np.recarray[Any, Any], path: Path, names: Mapping[str, 
     Strategy and symbol are written by name, and by position too (``strategy_index``), because a run may hold one name
     twice.
     """
+    write_columns(record_columns(table, names), path)
+
+
+def record_columns(table: np.recarray[Any, Any], names: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return the columns that `write_records` writes."""
     columns: dict[str, Any] = {}
     for field in table.dtype.names or ():
         values = np.ascontiguousarray(table[field])
@@ -43,18 +73,18 @@ def write_records(table: np.recarray[Any, Any], path: Path, names: Mapping[str, 
             columns[field] = _spelled(values, dict(enumerate(names[field])))
             columns[f"{field}_index"] = values
         elif field in _INSTANTS:
-            columns[field] = pa.array(values.view("datetime64[ns]")).cast(_UTC)
+            columns[field] = instants(values)
         elif field in _FLAGS:
             columns[field] = values != 0
         elif field in _WORDS:
             columns[field] = _spelled(values, _words(field, table.dtype))
         else:
             columns[field] = values
-    write_columns(columns, path)
+    return columns
 
 
 def read_records(path: Path, dtype: np.dtype[Any]) -> np.recarray[Any, Any]:
-    """Return what `write_records` wrote, bit for bit.
+    """Return what `write_records` wrote, bit for bit; a field that came later than the file has what held before it.
 
     Raises
     ------
@@ -64,8 +94,11 @@ def read_records(path: Path, dtype: np.dtype[Any]) -> np.recarray[Any, Any]:
     columns = read_columns(path)
     count = len(next(iter(columns.values())))
     table = records.records(count, dtype)
+    later = _LATER.get(dtype, {})
     for field in dtype.names or ():
-        if field in _WORDS:
+        if field not in columns and field in later:
+            table[field] = later[field]
+        elif field in _WORDS:
             table[field] = _codes(columns[field], {word: code for code, word in _words(field, dtype).items()})
         else:
             table[field] = columns[f"{field}_index" if field in _INDEXED else field]
@@ -85,9 +118,15 @@ def read_columns(path: Path) -> dict[str, Any]:
     return {name: _numpy(table.column(name)) for name in table.column_names}
 
 
+def instants(time: np.ndarray[Any, Any]) -> Any:
+    """Return int64 ns UTC as an Arrow column of aware times."""
+    return pa.array(np.ascontiguousarray(time).view("datetime64[ns]")).cast(_UTC)
+
+
 def _words(field: str, dtype: np.dtype[Any]) -> Mapping[int, str]:
-    buys = field == "side" and dtype in {records.ORDER, records.FILL}
-    return _TRADED if buys else _WORDS[field]
+    if field == "side" and dtype in {records.ORDER, records.FILL}:
+        return _TRADED
+    return _CASHFLOWS if field == "kind" and dtype == records.CASHFLOW else _WORDS[field]
 
 
 def _spelled(codes: np.ndarray[Any, Any], words: Mapping[int, str]) -> Any:

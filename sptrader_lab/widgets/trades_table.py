@@ -10,7 +10,7 @@ import anywidget
 import traitlets
 
 from sptrader_lab.charts.scripts import web
-from sptrader_lab.charts.table import COLUMNS, sorted_trades, trade_rows
+from sptrader_lab.charts.table import columns, sorted_trades, trade_rows
 
 if TYPE_CHECKING:
     from sptrader_lab.results.result import Result
@@ -40,8 +40,9 @@ class TradesTable(anywidget.AnyWidget):
     def __init__(self, result: Result) -> None:
         self._result = result
         self._order = sorted_trades(result)
+        self._columns = columns(result)
         super().__init__(
-            columns=[list(column) for column in COLUMNS],
+            columns=[list(column) for column in self._columns],
             total=len(self._order),
             rows=trade_rows(result, self._order[:PAGE]),
         )
@@ -49,7 +50,7 @@ class TradesTable(anywidget.AnyWidget):
 
     def sort(self, key: str) -> None:
         """Sort all trades by a column: numbers from the largest first, the same column again the other way round."""
-        numeric = next((column.numeric for column in COLUMNS if column.key == key), False)
+        numeric = next((column.numeric for column in self._columns if column.key == key), False)
         descending = not self.descending if key == self.key else numeric and key != "id"
         self._order = sorted_trades(self._result, key, descending=descending)
         self._show(0, key=key, descending=descending)

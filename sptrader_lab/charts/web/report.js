@@ -17,7 +17,7 @@ document.getElementById("theme").addEventListener("click", () => paint(root.data
 const places = [...document.querySelectorAll(".drawing")]
 Bokeh.require("embed/standalone").add_document_standalone(doc, document.body, places)
 
-for (const table of document.querySelectorAll("table")) {
+for (const table of document.querySelectorAll(".trades table")) {
   const body = table.tBodies[0]
   table.tHead.addEventListener("click", ({target}) => {
     const head = target.closest("th")
