@@ -90,6 +90,15 @@ PAINTED = """() => {
   return found.filter((colours) => colours > 20).length
 }"""
 
+# Price figures from top to bottom. The index holds views in the order in which they got ready, which is another one each time.
+FIGURES = """[...Bokeh.index].filter((view) => view.model.children)
+  .sort((one, other) => one.el.getBoundingClientRect().top - other.el.getBoundingClientRect().top)
+  .map((view) => view.model.children[0])"""
+TITLES = f"{FIGURES}.map((figure) => figure.title?.text)"
+# The line of facts over a figure; empty where no pointer is.
+LINE = """[...Bokeh.index].flatMap((view) => [...view.model.document?._all_models.values() ?? []])
+  .filter((model) => model.type === "Label" && model.y_units === "screen").map((label) => label.text).join("")"""
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -202,11 +211,27 @@ class Reader:
         pytest.fail(f"fewer than {count} painted canvases after 15 s; {self.troubles}")
 
     def wait_kernel(self, code: str, wanted: str) -> None:
-        for _ in range(50):
+        for _ in range(150):
             if (answer := self.kernel(code)) == wanted:
                 return
             self.page.wait_for_timeout(100)
         pytest.fail(f"{code} gave {answer}, not {wanted}")
+
+    def wait_page(self, expression: str, wanted: object) -> None:
+        for _ in range(150):
+            if (answer := self.page.evaluate(f"() => {expression}")) == wanted:
+                return
+            self.page.wait_for_timeout(100)
+        pytest.fail(f"{expression} gave {answer!r}, not {wanted!r}")
+
+    def follow(self, x: int) -> str:
+        """Move the pointer over the first figure until its line of facts says something, and return that."""
+        for step in range(150):
+            self.page.locator(".bk-Figure").first.hover(position={"x": x + step % 2, "y": 200})
+            self.page.wait_for_timeout(100)
+            if said := str(self.page.evaluate(f"() => {LINE}")):
+                return said
+        pytest.fail("the line of facts stays empty under the pointer")
 
     def keep(self, name: str) -> None:
         ARTEFACTS.mkdir(exist_ok=True)
@@ -289,46 +314,34 @@ def test_two_views_and_the_kernel_follow_each_other(reader: Reader) -> None:
     reader.keep("plot")
 
     # The line of facts follows the pointer, and forgets what a zoom took from under it.
-    line = """() => [...Bokeh.index].flatMap((view) => [...view.model.document?._all_models.values() ?? []])
-      .filter((model) => model.type === "Label" && model.y_units === "screen").map((label) => label.text).join("")"""
-    page.locator(".bk-Figure").first.hover(position={"x": 480, "y": 200})
-    page.locator(".bk-Figure").first.hover(position={"x": 500, "y": 200})
-    page.wait_for_timeout(200)
-    assert " O 1." in page.evaluate(line) or " O 0." in page.evaluate(line)
+    said = reader.follow(480)
+    assert " O 1." in said or " O 0." in said
 
     # The wheel zooms in: the kernel hears of it and answers with finer candles.
     titles = "print(pane.figure.children[0].title.text)"
     before = reader.kernel(titles)
     assert "each candle here = 3" in before
-    page.locator(".bk-Figure").first.hover(position={"x": 500, "y": 200})
     for _ in range(12):
         page.mouse.wheel(0, -400)
         page.wait_for_timeout(60)
     reader.wait_kernel(titles, "EURUSD 1h")
+    reader.wait_page(f"{TITLES}.filter((title) => title === 'EURUSD 1h').length", 2)
     page.wait_for_timeout(500)
-    page.locator(".bk-Figure").first.hover(position={"x": 510, "y": 200})
-    page.wait_for_timeout(200)
-    said = page.evaluate(line).split("   ")
+    said = reader.follow(510).split("   ")
     opened = f"pd.Timestamp({said[0]!r}).value"
     close = reader.kernel(
         f"import pandas as pd; one = result.candles[0]; print('C %.5f' % one.close[list(one.time).index({opened})])"
     )
     assert said[4] == close
     page.mouse.move(5, 5)
-    page.evaluate("() => [...Bokeh.index].find((view) => view.model.children).model.children[0].reset.emit()")
+    page.evaluate(f"() => {FIGURES}[0].reset.emit()")
     reader.wait_kernel(titles, before)
-    page.wait_for_timeout(500)
-    assert page.evaluate(line) == ""
+    reader.wait_page(LINE, "")
     reader.keep("plot-zoomed")
 
     # What the kernel changes reaches both views, and what one view changed is not echoed to it for ever.
     reader.kernel("pane.figure.children[0].title.text = 'renamed by the kernel'")
-    for _ in range(50):
-        names = page.evaluate("() => [...Bokeh.index].map((view) => view.model.children?.[0]?.title?.text)")
-        if names.count("renamed by the kernel") == 2:
-            break
-        page.wait_for_timeout(100)
-    assert names.count("renamed by the kernel") == 2
+    reader.wait_page(f"{TITLES}.filter((title) => title === 'renamed by the kernel').length", 2)
     sent = reader.kernel("print(len(pane.views), pane.theme, plain.theme)")
     assert sent == "2 auto dark"
 
