@@ -42,10 +42,11 @@ reference: $(STAMP) ## Write docs/reference.md and the JSON Schema of strategies
 	@$(BIN)/sptrader-lab strategy reference > docs/reference.md
 	@$(BIN)/sptrader-lab strategy schema > sptrader_lab/strategy/schema/strategy.schema.json
 
-bench: $(STAMP) ## Measure speed against a peer (installs vectorbt into .venv-bench)
+bench: $(STAMP) ## Measure speed and memory, also against a peer (installs vectorbt into .venv-bench)
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install --quiet -e '.[bench]'
 	@.venv-bench/bin/python benchmarks/backtest.py
+	@for each in portfolio leak lookahead cold; do echo; $(BIN)/python benchmarks/$$each.py || exit 1; done
 
 lock: ## Choose new versions of all packages (needs uv); the lock holds versions and hashes, no addresses
 	@uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --no-annotate --no-emit-index-url -o $(LOCK)

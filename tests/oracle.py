@@ -2,7 +2,8 @@
 
 It is written from that page and knows nothing of the engine. Plain Python lists and floats, no numpy, no cleverness; every
 function names the rule (S1 ...) it stands for. `replay` is the whole of it: lists in, an `Outcome` of plain records out. Its
-nouns are in `oracle_words.py`, what a bar's range can do is in `oracle_orders.py`, the account's limits are in `oracle_limits.py`.
+nouns are in `oracle_words.py`, where levels lie is in `oracle_levels.py`, what a bar's range can do is in `oracle_orders.py`, and what past
+trades and other symbols say is in `oracle_limits.py`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,22 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 
+from oracle_levels import (
+    atr_asked,
+    break_even,
+    clamped,
+    distances_of,
+    entry_side,
+    exit_side,
+    part_of,
+    skip_targets,
+    stop_in_force,
+    stop_touched,
+    target_in_force,
+    target_touched,
+    to_tick,
+    trail_of,
+)
 from oracle_limits import correlation, currency_exposures, kelly_fraction
 from oracle_orders import (
     STAY,
@@ -17,16 +34,11 @@ from oracle_orders import (
     Question,
     Reached,
     answer,
-    clamped,
-    entry_side,
-    exit_side,
     filled_at,
     first_of_pair,
     nearer_first,
     reached_at_open,
     reached_inside,
-    stop_touched,
-    target_touched,
 )
 from oracle_words import (
     INF,
@@ -39,8 +51,6 @@ from oracle_words import (
     Bar,
     Cashflow,
     Contract,
-    Distance,
-    Distances,
     Fill,
     Held,
     Leg,
@@ -271,8 +281,8 @@ class Replay:
                     if position.symbol != symbol:
                         continue
                     if action.kind == "split":
-                        self.split_position(position, action.value)
-                        self.skip_targets(position)
+                        position.split(action.value)
+                        skip_targets(position, self.contracts[position.symbol].step)
                         self.receive(position, "split", action.value, 0.0)
                     else:
                         paid = position.side * position.quantity * action.value * self.contracts[symbol].multiplier
@@ -280,31 +290,13 @@ class Replay:
                 if action.kind == "split":
                     for order in self.waiting:
                         if order.leg.symbol == symbol:
-                            self.split_order(order, action.value)
+                            order.split(action.value)
 
     def receive(self, position: Position, kind: str, value: float, amount: float) -> None:
         position.financing += amount
         self.cash += amount
         row = Cashflow(self.instant, position.strategy, position.symbol, kind, float(value), amount)
         self.out.cashflows.append(row)
-
-    @staticmethod
-    def split_position(position: Position, ratio: float) -> None:
-        position.quantity *= ratio
-        position.opened *= ratio
-        position.entry_price /= ratio
-        position.stop /= ratio
-        position.targets = [level / ratio for level in position.targets]
-        position.extreme /= ratio
-        position.distances.split(ratio)
-
-    @staticmethod
-    def split_order(order: Order, ratio: float) -> None:
-        order.quantity *= ratio
-        order.price /= ratio
-        order.level /= ratio
-        order.limit /= ratio
-        order.distances.split(ratio)
 
     def fill_waiting_exits(self) -> None:
         for position in self.present():
@@ -318,10 +310,10 @@ class Replay:
             self.leave_if_passed(position, self.seen_by(position, self.bar(position.symbol)).open)
 
     def leave_if_passed(self, position: Position, opening: float) -> None:
-        stop, reason = self.stop_in_force(position)
+        stop, reason = stop_in_force(position)
         if stop_touched(position.side, opening, stop):
             self.leave(position, opening, reason, slips=True)
-        while position in self.positions and target_touched(position.side, opening, self.target(position)):
+        while position in self.positions and target_touched(position.side, opening, target_in_force(position)):
             self.take_target(position, opening)
 
     def fill_waiting_entries(self) -> None:
@@ -364,8 +356,8 @@ class Replay:
         of_entry = [self.seen_by_order(entry, candle) for candle in finer] if entry else []
         question = Question(position.side, bar, of_exit, of_entry, entry)
         while position in self.positions:
-            stop, reason = self.stop_in_force(position)
-            target = self.target(position)
+            stop, reason = stop_in_force(position)
+            target = target_in_force(position)
             happens, doubtful = answer(question, self.rules[position.strategy].intrabar, stop, target)
             position.doubtful = position.doubtful or doubtful
             if happens == STAY:
@@ -416,7 +408,7 @@ class Replay:
         contract = self.contracts[symbol]
         across = self.spread[symbol] * (contract.bid_share + contract.ask_share)
         point_of_entry = reached.raw - order.side * across
-        stop, reason = self.stop_in_force(position)
+        stop, reason = stop_in_force(position)
         if stop_touched(order.side, point_of_entry, stop):
             self.leave(position, point_of_entry, reason, slips=True)
         else:
@@ -432,6 +424,10 @@ class Replay:
                 position.extreme = max(position.extreme, bar.close if entered_inside else bar.high)
             else:
                 position.extreme = min(position.extreme, bar.close if entered_inside else bar.low)
+            tick = self.contracts[position.symbol].tick
+            position.trail = trail_of(position, tick)
+            if math.isnan(position.even):
+                position.even = break_even(position, tick)
 
     # --- S5 step 3: the mark ---------------------------------------------------------------------------------------
 
@@ -578,7 +574,7 @@ class Replay:
         at, rules, bar = self.here[leg.symbol], self.rules[leg.strategy], self.bar(leg.symbol)
         level, limit = self.asked_price(leg, side)
         sized_at = bar.close if rules.entry_kind == "market" else level
-        atr = self.atr(leg, at)
+        atr = atr_asked(leg, rules, at)
         reason = self.not_allowed(leg, side, partner)
         if not reason and not all(value > 0 for value in atr.values()):
             reason = "undefined_distance"
@@ -588,7 +584,7 @@ class Replay:
             reason = "undefined_price"
         quantity = 0.0
         if not reason:
-            distances = self.distances(rules, atr)
+            distances = distances_of(rules, atr)
             fraction = kelly_fraction(rules, self.trades_of(leg.strategy)) if rules.sizer == "kelly" else NAN
             if fraction is None:
                 reason = "no_edge"
@@ -656,32 +652,6 @@ class Replay:
             if moves is not None and at_or_above(moves * side * other_side, self.terms.correlation_limit):
                 return True
         return False
-
-    def atr(self, leg: Leg, at: int) -> dict[str, float]:
-        """Return the ATRs that the rules ask for, as known at this close; the others are left out."""
-        rules = self.rules[leg.strategy]
-        asked = {
-            "stop": (rules.stop_atr, leg.stop_atr),
-            "target": (max([rules.target_atr, *(target.atr for target in rules.targets)]), leg.target_atr),
-            "trail": (rules.trail_atr, leg.trail_atr),
-            "even": (rules.even_atr, leg.even_atr),
-            "size": (float(rules.sizer == "volatility"), leg.size_atr),
-        }
-        return {name: values[at] for name, (multiple, values) in asked.items() if multiple}
-
-    @staticmethod
-    def distances(rules: Rules, atr: dict[str, float]) -> Distances:
-        """S10: each distance is a fraction of the price, plus a price distance, plus a multiple of the ATR."""
-        unit = {name: atr.get(name, 0.0) for name in ("stop", "target", "trail", "even")}
-        targets = rules.targets or (Target(rules.target_fraction, rules.target_distance, rules.target_atr),)
-        return Distances(
-            stop=Distance(rules.stop_fraction, rules.stop_distance + rules.stop_atr * unit["stop"]),
-            targets=[Distance(t.fraction, t.distance + t.atr * unit["target"]) for t in targets],
-            shares=[target.share for target in targets],
-            trail=Distance(rules.trail_fraction, rules.trail_distance + rules.trail_atr * unit["trail"]),
-            even=Distance(rules.even_fraction, rules.even_distance + rules.even_atr * unit["even"]),
-            even_offset=Distance(rules.even_offset_fraction, rules.even_offset),
-        )
 
     def quantity(self, leg, sized_at, distances, atr, kelly, partner) -> float:
         """S10: notional by the sizer, limited by the account and by the allocation, then whole steps; left to right."""
@@ -769,52 +739,11 @@ class Replay:
         if any(rules.fill_close for rules in self.rules):
             self.mark()
 
-    # --- Levels (S6, S8, S10) --------------------------------------------------------------------------------------
-
-    def to_tick(self, symbol: int, level: float, direction: int) -> float:
-        """Round up (+1) or down (-1) to the tick; a level on the tick but for the last bits stays there."""
-        tick = self.contracts[symbol].tick
-        if not tick:
-            return level
-        return (math.ceil(level / tick - 1e-9) if direction > 0 else math.floor(level / tick + 1e-9)) * tick
-
-    def stop_in_force(self, position: Position) -> tuple[float, str]:
-        """Return the tightest of stop, trail and break-even (NaN: none); a later one only when strictly tighter."""
-        side, symbol, distances = position.side, position.symbol, position.distances
-        level, reason = position.stop, "stop_loss"
-        away = distances.trail.at(position.extreme)
-        if away:
-            trail = self.to_tick(symbol, position.extreme - side * away, -side)
-            if math.isnan(level) or side * trail > side * level:
-                level, reason = trail, "trailing_stop"
-        trigger = distances.even.at(position.entry_price)
-        if trigger and target_touched(side, position.extreme, position.entry_price + side * trigger):
-            even = position.entry_price + side * distances.even_offset.at(position.entry_price)
-            even = self.to_tick(symbol, even, -side)
-            if math.isnan(level) or side * even > side * level:
-                level, reason = even, "break_even"
-        return level, reason
-
-    @staticmethod
-    def target(position: Position) -> float:
-        """Return the level of the target in force (NaN: none)."""
-        return position.targets[position.taken] if position.taken < len(position.targets) else NAN
-
-    def skip_targets(self, position: Position) -> None:
-        """Pass over targets that would close nothing: when one comes into force, and when a split changes quantities."""
-        while position.taken < len(position.targets) and self.part(position) <= 0:
-            position.taken += 1
-
-    def part(self, position: Position) -> float:
-        """What the target in force closes: whole steps of its share of what was opened, or all; at most what is left."""
-        step, share = self.contracts[position.symbol].step, position.distances.shares[position.taken]
-        part = math.floor(share * position.opened / step + 1e-9) * step
-        return position.quantity if share == 1 or at_or_above(part, position.quantity) else part
-
     def take_target(self, position: Position, raw: float) -> None:
-        self.leave(position, raw, "take_profit", slips=False, quantity=self.part(position))
+        step = self.contracts[position.symbol].step
+        self.leave(position, raw, "take_profit", slips=False, quantity=part_of(position, step))
         position.taken += 1
-        self.skip_targets(position)
+        skip_targets(position, step)
 
     # --- Fills (S9, S10, S15) --------------------------------------------------------------------------------------
 
@@ -830,9 +759,9 @@ class Replay:
         equity = self.worth()
         stop_away, trail_away = distances.stop.at(price), distances.trail.at(price)
         targets_away = [distance.at(price) for distance in distances.targets]
-        stop = self.to_tick(symbol, price - side * stop_away, -side) if stop_away else NAN
-        targets = [self.to_tick(symbol, price + side * away, side) if away else NAN for away in targets_away]
-        trail = self.to_tick(symbol, price - side * trail_away, -side) if trail_away else NAN
+        stop = to_tick(price - side * stop_away, contract.tick, -side) if stop_away else NAN
+        targets = [to_tick(price + side * away, contract.tick, side) if away else NAN for away in targets_away]
+        trail = to_tick(price - side * trail_away, contract.tick, -side) if trail_away else NAN
         refused = ""
         if gross + notional > (equity - commission) * self.terms.leverage + 1e-9 * equity:
             refused = "not_covered"
@@ -847,10 +776,10 @@ class Replay:
         bar, at = self.bar(symbol), self.here[symbol]
         position = Position(
             self.entries, leg.strategy, symbol, side, order.quantity, order.quantity, at, bar.time, price, rate, inside,
-            stop, targets, distances, extreme=price, age=age, costs=commission, doubtful=False, swapped=bar.time,
+            stop, targets, distances, extreme=price, age=age, costs=commission, doubtful=False, swapped=bar.time, trail=trail,
         )  # fmt: skip
         self.positions.append(position)
-        self.skip_targets(position)
+        skip_targets(position, contract.step)
         if not contract.financed:
             self.cash -= side * notional
         self.cash -= commission
@@ -865,7 +794,7 @@ class Replay:
     def leave(self, held: Position, raw: float, reason: str, *, slips: bool, quantity: float | None = None) -> None:
         """Close the position, or `quantity` of it: a trade with its part of the entry's costs and of the financing."""
         rules, contract, rate = self.rules[held.strategy], self.contracts[held.symbol], self.rate[held.symbol]
-        target = self.target(held)
+        target = target_in_force(held)
         whole = quantity is None or quantity >= held.quantity
         quantity = held.quantity if whole else quantity
         share = 1.0 if whole else quantity / held.quantity
@@ -907,7 +836,7 @@ class Replay:
             self.out.positions.append(
                 Held(
                     p.strategy, p.symbol, p.side, p.entry_bar, p.entry_time, p.quantity, p.entry_price, p.stop,
-                    self.target(p), p.exit_reason, p.costs, p.financing,
+                    target_in_force(p), p.exit_reason, p.costs, p.financing,
                 )
             )  # fmt: skip
         waiting_exits = sum(bool(p.exit_reason) for p in self.positions)

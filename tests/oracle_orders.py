@@ -7,57 +7,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from oracle_words import LONG, Bar, Contract, Order, at_or_above, at_or_below, same
+from oracle_levels import clamped, stop_reached, stop_touched, target_reached, target_touched
+from oracle_words import LONG, Bar, Order, at_or_below, same
 
 STOP, TARGET, STAY = "stop", "target", "stay"
-
-
-# --- Both sides of the market (S9) ------------------------------------------------------------------------------------
-
-
-def shifted(bar: Bar, by: float) -> Bar:
-    return bar._replace(open=bar.open + by, high=bar.high + by, low=bar.low + by, close=bar.close + by)
-
-
-def sold_at(bar: Bar, spread: float, contract: Contract) -> Bar:
-    """Return the candle on the bid: where longs leave and shorts enter."""
-    return shifted(bar, -spread * contract.bid_share)
-
-
-def bought_at(bar: Bar, spread: float, contract: Contract) -> Bar:
-    """Return the candle on the ask: where longs enter and shorts leave."""
-    return shifted(bar, spread * contract.ask_share)
-
-
-def exit_side(bar: Bar, spread: float, contract: Contract, side: int) -> Bar:
-    return (sold_at if side == LONG else bought_at)(bar, spread, contract)
-
-
-def entry_side(bar: Bar, spread: float, contract: Contract, side: int) -> Bar:
-    return (bought_at if side == LONG else sold_at)(bar, spread, contract)
-
-
-def clamped(level: float, bar: Bar) -> float:
-    return min(max(level, bar.low), bar.high)
-
-
-# --- Levels (S6) ------------------------------------------------------------------------------------------------------
-
-
-def stop_touched(side: int, price: float, stop: float) -> bool:
-    return at_or_below(price, stop) if side == LONG else at_or_above(price, stop)
-
-
-def target_touched(side: int, price: float, target: float) -> bool:
-    return at_or_above(price, target) if side == LONG else at_or_below(price, target)
-
-
-def stop_reached(side: int, bar: Bar, stop: float) -> bool:
-    return stop_touched(side, bar.low if side == LONG else bar.high, stop)
-
-
-def target_reached(side: int, bar: Bar, target: float) -> bool:
-    return target_touched(side, bar.high if side == LONG else bar.low, target)
 
 
 # --- Entry orders -----------------------------------------------------------------------------------------------------
@@ -184,7 +137,9 @@ def finer_case(question: Question, stop: float, target: float) -> tuple[str, boo
         doubtful = doubtful or worst != best_case(side, candle, its_entry, stop, target)
         if worst != STAY:
             return worst, doubtful
-    return (STAY, doubtful) if entry is not None and entered else None
+    close = question.bar.close
+    missed = stop_touched(side, close, stop) or target_touched(side, close, target)  # some finer candle is missing
+    return None if entry is None or not entered or missed else (STAY, doubtful)
 
 
 def first_of_pair(one: Order, other: Order, finer_one: list[Bar], finer_other: list[Bar]) -> Order | None:

@@ -299,6 +299,13 @@ class Order:
     age: int = 0
     partner: Order | None = None  # one cancels the other
 
+    def split(self, ratio: float) -> None:
+        self.quantity *= ratio
+        self.price /= ratio
+        self.level /= ratio
+        self.limit /= ratio
+        self.distances.split(ratio)
+
 
 @dataclass(eq=False)
 class Position:
@@ -326,7 +333,20 @@ class Position:
     financing: float = 0.0
     taken: int = 0  # targets behind it
     parts: int = 0  # closing fills behind it
+    trail: float = NAN  # the trailing stop of the bars to come
+    even: float = NAN  # the break-even stop, once it is set
     exit_reason: str = ""
+
+    def split(self, ratio: float) -> None:
+        self.quantity *= ratio
+        self.opened *= ratio
+        self.entry_price /= ratio
+        self.stop /= ratio
+        self.trail /= ratio
+        self.even /= ratio
+        self.targets = [level / ratio for level in self.targets]
+        self.extreme /= ratio
+        self.distances.split(ratio)
 
 
 # --- Comparing prices (S22) -------------------------------------------------------------------------------------------

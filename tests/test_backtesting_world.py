@@ -313,3 +313,57 @@ def test_a_day_end_that_a_strategy_says_reaches_its_candles() -> None:
     assert {one.day_end for one in (*told.traded, *told.members[0].candles, *told.instruments)} == {UTC_MIDNIGHT}
     assert told.traded[0].close_time[-1] - told.traded[0].time[-1] == HOUR
     assert DAY % HOUR == 0
+
+
+# --- Shares in another currency ---------------------------------------------------------------------------------------
+
+SHARES = """\
+name: shares
+account: {currency: USD}
+instrument: {day_end: 00:00 UTC}
+instruments:
+  SAP:
+    kind: equity
+    quote: EUR
+    step: 1
+    splits: [{date: 2025-01-07, ratio: 2}]
+    dividends: [{date: 2025-01-09, amount: 2.35}]
+entry: {when: close > 249, size: 0.275}
+exit: {max_holding_period: 80}
+execution: {slippage: 0}
+risk: {max_positions: 1}
+"""
+
+
+def flat(symbol: str, prices: list[tuple[str, float]], bars: int = 120) -> Candles:
+    """Hours at a price that steps at the instants given."""
+    time = parse_time(MONDAY) + np.arange(bars, dtype=np.int64) * HOUR
+    price = np.zeros(bars)
+    for since, value in prices:
+        price[time >= parse_time(since)] = value
+    return Candles(symbol, "1h", time, price, price, price, price, np.ones(bars))
+
+
+def test_shares_in_euros_split_and_pay_into_an_account_of_dollars() -> None:
+    """The example of docs/portfolio.md: 100 shares for 27,500 dollars, 526.40 of dividends, sold for 29,120."""
+    shares = flat("SAP", [(MONDAY, 250.0), ("2025-01-07", 125.0), ("2025-01-09", 130.0)])
+    dollars = flat("EURUSD", [("2025-01-05", 1.10), ("2025-01-08", 1.12)])
+    own = lab.load_strategy(SHARES, library=LIBRARY)
+    result = lab.backtest(own, [shares, dollars], capital=100_000.0, lookahead="off")
+    trade = result.outcome.trades[result.outcome.trades.symbol == 0][0]
+    assert (trade.quantity, trade.gross, trade.financing) == (200.0, pytest.approx(1_620.0), pytest.approx(526.4))
+    assert not any("instruments.SAP" in text for text in result.warnings)
+
+
+def test_a_pair_is_quoted_in_what_its_name_says() -> None:
+    with pytest.raises(Exception, match="a currency pair is quoted in what its name says"):
+        lab.load_strategy(ALWAYS + "instrument: {kind: pair, quote: EUR}\n", library=LIBRARY)
+    with pytest.raises(Exception, match="quote EUR of a currency pair whose name says USD"):
+        lab.load_strategy(ALWAYS + "instruments: {GBPUSD: {quote: EUR}}\n", library=LIBRARY)
+
+
+def test_facts_about_a_symbol_that_is_not_traded_are_told() -> None:
+    text = ALWAYS + "instruments: {GBPUSD: {step: 1}, eur/usd: {step: 1}}\n"
+    result = lab.backtest(lab.load_strategy(text, library=LIBRARY), walk("EURUSD"), lookahead="off")
+    (said,) = [text for text in result.warnings if "instruments." in text]
+    assert "instruments.GBPUSD have no effect: it trades EURUSD" in said

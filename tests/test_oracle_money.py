@@ -388,6 +388,30 @@ def test_a_target_whose_part_a_split_has_made_nothing_is_skipped(play):
     assert told(outcome) == ["long 5: 200 at 1 -> 210 at 3, take_profit"]
 
 
+def test_a_split_rounds_no_trailing_stop_to_the_tick_before_the_next_close(play):
+    bars = """
+        100 100 100 100  L
+        100 104 100 104
+         52  52  {low}  52
+         52  52  40  40
+    """
+    trail = {**TEN, "tick": 1.0, "trail_distance": 7, "actions": [(2, "split", 2.0)]}
+    # 97 halved is 48.5 in the bar of the split; from its close on 52 - 3.5 is rounded down.
+    assert told(play(bars.format(low=48.2), **trail)) == ["long 20: 50 at 1 -> 48.5 at 2, trailing_stop"]
+    assert told(play(bars.format(low=49), **trail)) == ["long 20: 50 at 1 -> 48 at 3, trailing_stop"]
+
+
+def test_a_split_rounds_no_break_even_stop_to_the_tick_again(play):
+    bars = """
+        100 100 100 100  L
+        100 104 100 104
+         52  52  52  52
+         52  52  40  40
+    """
+    even = {**TEN, "tick": 1.0, "even_distance": 3, "even_offset": 1}
+    assert told(play(bars, **even, actions=[(2, "split", 2.0)])) == ["long 20: 50 at 1 -> 50.5 at 3, break_even"]
+
+
 def test_a_split_rounds_no_level_to_the_tick_again(play):
     bars = """
         100 100 100 100  L

@@ -330,6 +330,15 @@ def test_s7_finer_candles_say_what_came_after_an_inside_entry(play, quarters, sa
     assert told(play(bars, **levels, finer="-\n" * 4 + quarters)) == [f"long 10: {says}"]
 
 
+def test_s7_finer_candles_that_miss_the_level_where_the_bar_closed_leave_the_worst_case(play):
+    bars = entered("L@102", "100 107 99 99") + "100 100 100 100 xL\n 100 100 100 100"
+    quarters = "-\n" * 4 + "100 101 100 101 \n 101 103 101 102 \n - \n -"  # the stop at 99.5 fell into what is missing
+    levels = {**STOP, "stop_distance": 2.5, "target_distance": 4.5, "intrabar": "finer"}
+    assert told(play(bars, **levels, finer=quarters)) == ["long 10: 102 at 1 -> 99.5 at 1, stop_loss (ambiguous)"]
+    bars = entered("L@102", "100 107 99 101") + "100 100 100 100 xL\n 100 100 100 100"
+    assert told(play(bars, **levels, finer=quarters)) == ["long 10: 102 at 1 -> 100 at 3, signal"]
+
+
 def test_s7_a_finer_candle_that_opens_past_the_entry_is_a_whole_bar_of_a_held_position(play):
     bars = entered("L@102", "100 107 100 104")  # a target at 106 that the close is not beyond
     quarters = "-\n" * 4 + "100 101 100 101 \n 103 107 102 104 \n 104 105 103 104 \n 104 104 104 104"
@@ -655,6 +664,16 @@ def test_the_tightest_of_stop_trail_and_break_even_is_in_force_and_an_equal_one_
     assert told(play(bars, **even, trail_distance=5)) == ["long 10: 100 at 1 -> 100 at 2, trailing_stop"]  # both at 100
     assert told(play(bars, **even, trail_distance=6)) == ["long 10: 100 at 1 -> 100 at 2, break_even"]
     assert told(play(bars, **even, trail_distance=4)) == ["long 10: 100 at 1 -> 101 at 2, trailing_stop"]
+
+
+def test_s22_a_level_that_is_tighter_in_the_last_bits_only_gives_way(play):
+    bars = """
+        1.0 1.0 1.0 1.0  L
+        1.0 1.1 0.9 1.1
+        1.1 1.1 0.7 0.7
+    """
+    outcome = play(bars, **TEN, stop_distance=0.2, trail_distance=0.3)  # 1.1 - 0.3 is 0.8000000000000002 in floats
+    assert told(outcome) == ["long 10: 1 at 1 -> 0.8 at 2, stop_loss"]
 
 
 def test_s9_a_break_even_stop_slips(play):

@@ -34,7 +34,8 @@ def test_the_page_runs_from_top_to_bottom(workspace: Path) -> None:
 
 
 def test_the_file_on_the_page_loads(workspace: Path) -> None:
-    (block,) = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    block, shares = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    lab.load_strategy(f"name: x\nentry: {{when: close > sma, size: 0.1}}\nexit: {{when: close < sma}}\n{shares}")
     path = workspace / "portfolios" / "page.yaml"
     path.write_text(block, encoding="utf-8")
     assert len(lab.load_portfolio(path).loaded) == 2

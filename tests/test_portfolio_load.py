@@ -136,3 +136,23 @@ def test_every_key_stands_on_the_page(section: type[Section]) -> None:
     page = (ROOT / "docs" / "portfolio.md").read_text(encoding="utf-8")
     for name in section.model_fields:
         assert f"`{name}`" in page, f"{section.__name__}.{name} is not explained in docs/portfolio.md"
+
+
+BOLD = "name: bold\nentry: {when: close > sma, size: 1.5}\nexit: {when: close < sma}\n"
+HOLDING = (
+    "name: held\naccount: {type: margin, leverage: LEVERAGE}\nstrategies: [{strategy: bold.yaml, symbols: [EURUSD]}]\n"
+)
+
+
+def test_sizes_go_up_to_the_leverage_of_the_portfolio_that_holds_the_strategy(tmp_path):
+    (tmp_path / "bold.yaml").write_text(BOLD)
+    (path := tmp_path / "held.yaml").write_text(HOLDING.replace("LEVERAGE", "2"))
+    (bold,) = lab.load_portfolio(path).loaded
+    assert bold.size.value == 1.5
+    assert bold.with_parameters({}).size.value == 1.5
+    path.write_text(HOLDING.replace("LEVERAGE", "1.2"))
+    with pytest.raises(StrategyError, match=r"must be at most the portfolio's leverage, 1.2 \(.*held.yaml:2\)"):
+        lab.load_portfolio(path)
+    path.write_text(HOLDING.replace("{type: margin, leverage: LEVERAGE}", "{type: cash}"))
+    with pytest.raises(StrategyError, match=r"more needs type: margin in the portfolio \(.*held.yaml:2\)"):
+        lab.load_portfolio(path)

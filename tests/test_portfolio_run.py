@@ -423,3 +423,41 @@ def test_signals_from_real_hours_fill_on_real_minutes_as_on_the_hours(tmp_path: 
     assert facts(paced) == facts(plain)
     assert len(facts(plain)) > 100
     assert (np.diff(paced.candles[0].time) > MINUTE).any()
+
+
+def test_fills_at_the_close_are_refused_where_signals_are_longer() -> None:
+    """S2: the last traded close may come before the signal is known."""
+    hours = walk("EURUSD")
+    four = lab.Candles.from_frame(
+        hours.to_frame()
+        .resample("4h")
+        .agg({"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}),
+        symbol="EURUSD",
+        timeframe="4h",
+    )
+    with pytest.raises(
+        InputError, match=r"cross asks for fill: close and reads signals from 4h candles that trade on 1h"
+    ):
+        lab.backtest(load(CROSS, "execution: {fill: close}"), four, trade_on=hours)
+
+
+def test_traded_candles_span_the_signals_of_all_strategies(tmp_path: Path) -> None:
+    """The store is asked for the union of their times, not for those of whoever has the most candles."""
+    store = lab.CandleStore(tmp_path)
+    days = store.candles("EURUSD", "1d", start="2024-06-01", end="2025-06-30")
+    few = store.candles("EURUSD", "1h", start="2025-05-01", end="2025-06-30")
+    assert len(few) > len(days)
+    result = lab.backtest([load(CHANNEL), load(CROSS)], [days, few], trade_on="30m", store=store)
+    assert result.candles[0].time[0] <= days.time[0] + HOUR
+    assert not [warning for warning in result.warnings if "lost" in warning]
+
+
+def test_finer_candles_are_those_that_lie_within_most_bars_and_missing_ones_are_told(tmp_path: Path) -> None:
+    store = lab.CandleStore(tmp_path)
+    hours = store.candles("EURUSD", "1h", start="2025-01-06", end="2025-02-28")
+    strategy = load(
+        CHANNEL.replace("stop_loss: 0.004", "stop_loss: 0.001, take_profit: 0.001"), "execution: {intrabar: finer}"
+    )
+    result = lab.backtest(strategy, hours, store=store)
+    assert not [warning for warning in result.warnings if "candle within it" in warning]
+    assert [one.timeframe for one in result.references] == ["1m"]

@@ -10,7 +10,6 @@ import numpy as np
 
 from sptrader_lab.backtesting.past import Past
 from sptrader_lab.backtesting.world import currency_numbers
-from sptrader_lab.kernel.exposure import weight
 from sptrader_lab.kernel.layout import Leg
 from sptrader_lab.kernel.match import fills_at_open, to_tick, trail_level
 from sptrader_lab.kernel.rolling import at_least, reaches_up
@@ -82,6 +81,14 @@ def _since(times: Any, losses: Any, allowed: float) -> str:
 def _exposures(past: Past, leg: Leg) -> Iterator[Limit]:
     """Yield those limits of the account on number, exposure and likeness that are set."""
     account, equity = past.world.account, past.equity
+    most = (
+        account.max_gross_exposure,
+        account.max_net_exposure,
+        account.max_currency_exposure,
+        account.correlation_limit,
+    )
+    if not account.max_positions and min(most) == math.inf:
+        return
     each = _exposed(past)
     if account.max_positions:
         yield Limit("positions and waiting entries", _count(past), account.max_positions, unit="count")
@@ -93,7 +100,7 @@ def _exposures(past: Past, leg: Leg) -> Iterator[Limit]:
         yield Limit("net exposure", net / equity, account.max_net_exposure, unit="multiple")
     if account.max_currency_exposure < math.inf:
         for name, number in currency_numbers(past.world.instruments, account.currency).items():
-            parts = [side * money * weight(past.world.contracts[one], number) for one, side, money in each]
+            parts = [side * money * _weight(past.world.contracts[one], number) for one, side, money in each]
             if number > 0 and any(parts):
                 allowed = account.max_currency_exposure
                 yield Limit(f"exposure in {name}", sum(parts) / equity, allowed, unit="multiple")
@@ -117,6 +124,15 @@ def _count(past: Past) -> int:
     return sum(not one.leaving for one in past.holdings) + len(pairs)
 
 
+def _weight(contract: Any, currency: int) -> float:
+    """Return with which sign a long position counts in a currency: a pair holds its base and owes its quote."""
+    if contract["base"] == currency:
+        return 1.0
+    if contract["quote"] == currency:
+        return -1.0 if contract["base"] >= 0 else 1.0
+    return 0.0
+
+
 def _correlation(past: Past, one: int, other: int) -> float:
     """Return the correlation of two symbols' last returns between closes that both have; NaN where that means nothing (S14)."""
     window = past.world.account.correlation_window
@@ -132,7 +148,8 @@ def _correlation(past: Past, one: int, other: int) -> float:
     returns = [prices[1:] / prices[:-1] - 1.0 for prices in returns]
     if min(float(np.std(part)) for part in returns) <= 1e-12:
         return math.nan
-    return float(np.corrcoef(np.stack(returns))[0, 1])
+    mine, theirs = (part - part.mean() for part in returns)
+    return float((mine * theirs).sum() / math.sqrt((mine * mine).sum() * (theirs * theirs).sum()))
 
 
 # Moving levels

@@ -75,7 +75,7 @@ class Past:
     @cached_property
     def gross(self) -> float:
         """Gross open notional, positions that are leaving included."""
-        return sum(map(self.value, self.holdings))
+        return sum(map(self.value, self.holdings), 0.0)
 
     @cached_property
     def equity(self) -> float:
@@ -98,9 +98,8 @@ class Past:
 
         `before` is a strategy, a symbol and a side with its sign turned, in the order of decisions. Of one strategy, or all.
         """
-        money = sum(
-            self.value(held) for held in self.holdings if not held.leaving and strategy in (None, held.strategy)
-        )
+        mine = (held for held in self.holdings if not held.leaving and strategy in (None, held.strategy))
+        money = sum(map(self.value, mine), 0.0)
         orders = self.outcome.orders
         beside = orders[(orders["time"] == self.now) & (orders["action"] == ENTRY)]
         earlier = [order for order in beside if (order["strategy"], order["symbol"], -order["side"]) < before]

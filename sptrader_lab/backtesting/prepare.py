@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,12 +12,15 @@ import numpy as np
 from sptrader_lab.backtesting import lookahead as looking
 from sptrader_lab.backtesting.members import Member
 from sptrader_lab.backtesting.pacing import Pacing, pace
+from sptrader_lab.backtesting.shelf import covered
 from sptrader_lab.backtesting.world import World
 from sptrader_lab.candles.gaps import coverage
+from sptrader_lab.errors import InputError
 from sptrader_lab.kernel.layout import Leg
 from sptrader_lab.strategy.plan import Computed
 from sptrader_lab.types.candles import Candles
 from sptrader_lab.types.decisions import Decisions
+from sptrader_lab.types.instruments import Instrument, plain
 from sptrader_lab.types.outcome import Outcome
 from sptrader_lab.types.records import TARGET, records
 from sptrader_lab.types.signals import Overlay, SignalEvents
@@ -90,9 +94,19 @@ def prepare(world: World, on_error: Literal["raise", "continue"]) -> list[Prepar
             pacing = None if traded_on.timeframe == candles.timeframe else pace(candles, traded_on)
             decisions = own
             if pacing is not None:
+                _refuse_close(member, candles, traded_on)
                 decisions = pacing.decisions(own)._replace(session_exit=member.plan.session_exit(traded_on))
             found.append(Prepared(member, candles, computed, own, Leg(strategy, symbol, decisions), pacing))
     return found
+
+
+def _refuse_close(member: Member, signals: Candles, traded: Candles) -> None:
+    """Refuse fills at the close where signals are longer: the last traded close may be older than the signal (S2, S3)."""
+    if member.plan.rules[0].fill_close:
+        raise InputError(
+            f"{member.name} asks for fill: close and reads signals from {signals.timeframe} candles that trade on {traded.timeframe} "
+            "ones, whose last close may come before the signal is known; write fill: next_open (S3)"
+        )
 
 
 def joined_rules(members: Sequence[Member]) -> tuple[np.recarray[Any, Any], np.recarray[Any, Any]]:
@@ -125,10 +139,56 @@ def check_lookahead(prepared: Sequence[Prepared], outcome: Outcome, mode: lookin
 def all_warnings(world: World, prepared: Sequence[Prepared]) -> tuple[str, ...]:
     """Return what the files say without effect, and what a reader should know about the candles and each leg."""
     found = [str(warning) for member in world.members for warning in member.plan.strategy.warnings]
-    found += [*world.notes, *world.old_rates]
+    found += [*world.notes, *world.old_rates, *_unused(world)]
+    found += [text for facts, one in zip(world.instruments, world.traded, strict=True) for text in _splits(facts, one)]
+    found += [_finer_gaps(one, world.finer[one.symbol]) for one in world.traded if one.symbol in world.finer]
     found += [coverage(one).warning for one in (*world.traded, *world.references)]
     several = len(world.members) > 1
     for one in prepared:
         said = filter(None, one.warnings(world.start))
         found += [f"{one.member.name}: {text}" if several else text for text in said]
     return tuple(dict.fromkeys(filter(None, found)))
+
+
+def _unused(world: World) -> list[str]:
+    """Say of which symbols a file states facts that the run has nothing to do with."""
+    found = []
+    for member in world.members:
+        own = {plain(one.symbol) for one in member.candles}
+        stated = [name for name in member.plan.strategy.instruments if plain(name) not in own]
+        if stated:
+            traded = ", ".join(one.symbol for one in member.candles)
+            found.append(
+                f"{member.name}: instruments.{', instruments.'.join(stated)} have no effect: it trades {traded}"
+            )
+    return found
+
+
+def _splits(facts: Instrument, candles: Candles) -> Iterator[str]:
+    """Say what splits do to what components read, and which ones the candles don't show (S12)."""
+    for time, ratio in facts.splits:
+        bar = int(np.searchsorted(candles.time, time))
+        if not 0 < bar < len(candles) or ratio == 1.0:
+            continue
+        day, moved = str(np.datetime64(time, "ns"))[:16], candles.close[bar - 1] / candles.open[bar]
+        if abs(math.log(moved)) < abs(math.log(ratio)) / 2:
+            yield (
+                f"{facts.symbol}: the price does not move by the split of {ratio:g} at {day} UTC; where candles are adjusted "
+                "already, the split must not be stated"
+            )
+        else:
+            yield (
+                f"{facts.symbol}: components read raw prices across the split of {ratio:g} at {day} UTC; averages and ranges over it "
+                "are of both prices"
+            )
+
+
+def _finer_gaps(traded: Candles, finer: Candles) -> str:
+    """Say how many traded candles have no finer ones within them, for which `intrabar: finer` counts the worst (S7)."""
+    bare = len(traded) - covered(traded, finer)
+    if not bare:
+        return ""
+    return (
+        f"{traded.symbol}: {bare:,} of {len(traded):,} {traded.timeframe} candles have no {finer.timeframe} candle within them; "
+        "where the choice matters there, the worst is counted"
+    )

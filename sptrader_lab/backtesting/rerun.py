@@ -92,8 +92,9 @@ def _world(saved: Result, workspace: Path) -> World:
     """Return what a saved run read: strategies from its texts, candles as they were kept, the account as it was."""
     manifest = saved.manifest
     kept = {one.fingerprint: one for one in (*saved.candles, *saved.references)}
-    members = tuple(_member(facts, workspace, kept) for facts in manifest["strategies"])
     account = Account(**{name: _number(value) for name, value in manifest["account"].items()})
+    leverage = account.leverage, "the saved account"
+    members = tuple(_member(facts, workspace, kept, leverage) for facts in manifest["strategies"])
     return World(
         members,
         saved.candles,
@@ -108,10 +109,12 @@ def _world(saved: Result, workspace: Path) -> World:
     )
 
 
-def _member(facts: Mapping[str, Any], workspace: Path, kept: Mapping[str, Candles]) -> Member:
+def _member(
+    facts: Mapping[str, Any], workspace: Path, kept: Mapping[str, Candles], leverage: tuple[float, str]
+) -> Member:
     folder = workspace / facts["source"]
     library = scan(folder / "components")
-    strategy = load_strategy(folder / "strategy.yaml", library=library)
+    strategy = load_strategy(folder / "strategy.yaml", library=library, leverage=leverage)
     own = {name: value for name, value in facts["parameters"].items() if name in strategy.referenced_parameters}
     plan = make_plan(strategy.with_parameters(own), library)
     candles = tuple(kept[fingerprint] for fingerprint in facts["candles"].values())

@@ -197,7 +197,6 @@ def _lap(seconds: dict[str, float], part: str, started: float) -> float:
 
 def _band(default: Outcome, outcome: Callable[[int], Outcome], capital: float) -> tuple[float, float]:
     """Return the lowest and highest total profit of the runs worst, best and default (S7)."""
-    # Without an ambiguous trade no choice was made, so the other runs could not differ.
-    runs = [default, outcome(WORST), outcome(BEST)] if default.trades.ambiguous.any() else [default]
+    runs = [default, outcome(WORST), outcome(BEST)] if default.path_mattered else [default]
     totals = [float(run.account[0].equity) - capital for run in runs]
     return min(totals), max(totals)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -40,32 +41,45 @@ def warmed_up(store: CandleStore, symbol: str, timeframe: str, start: object, en
     return store.candles(symbol, timeframe, start=int(before[-warm_up:][0]), end=end)
 
 
-def beside(store: CandleStore, candles: Candles, frame: str) -> Candles:
-    """Return candles of another timeframe over the same time, of the same source.
+def beside(store: CandleStore, own: Sequence[Candles], frame: str) -> Candles:
+    """Return candles of another timeframe over all the time that a symbol's own candles span, of the same source.
 
     Raises
     ------
     MissingCandles
         When the store has none.
     """
-    first, last = int(candles.time[0]), int(candles.close_time[-1])
-    return store.candles(candles.symbol, frame, start=first, end=last, source=source_of(candles))
+    spans = [(int(one.time[0]), int(one.close_time[-1])) for one in own if len(one)]
+    first, last = min(low for low, _ in spans), max(high for _, high in spans)
+    return store.candles(own[0].symbol, frame, start=first, end=last, source=source_of(own[0]))
 
 
 def finest(store: CandleStore, candles: Candles) -> Candles | None:
-    """Return the finest candles over the same time that are finer than `candles`, None when the store has none."""
+    """Return the finer candles that lie within most of `candles`, of those the finest; None when the store has none."""
     try:
         held = store.timeframes(candles.symbol, source=source_of(candles))
     except MissingCandles:
         return None
+    best, most = None, 0
     for text in held:
         if timeframe(text).ns >= candles.period.ns:
             break
         try:
-            return beside(store, candles, text)
+            found = beside(store, [candles], text)
         except MissingCandles:  # it holds other years
             continue
-    return None
+        count = covered(candles, found)
+        if count > most:
+            best, most = found, count
+        if most == len(candles):
+            break
+    return best
+
+
+def covered(candles: Candles, finer: Candles) -> int:
+    """Return how many candles have finer ones within them."""
+    opens = np.searchsorted(finer.time, candles.time)
+    return int(np.count_nonzero(np.searchsorted(finer.time, candles.close_time) > opens))
 
 
 def source_of(candles: Candles) -> str:

@@ -13,7 +13,7 @@ from sptrader_lab.backtesting.members import Member
 from sptrader_lab.backtesting.shelf import beside
 from sptrader_lab.candles.store import CandleStore
 from sptrader_lab.errors import CandleError, InputError, MissingCandles
-from sptrader_lab.types.calendar import timeframe
+from sptrader_lab.types.calendar import DayEnd, timeframe
 from sptrader_lab.types.candles import Candles
 
 #: What a caller may say about the candles that are traded: candles, or their timeframe.
@@ -37,7 +37,7 @@ def choose_traded(
 
     def dated(one: Candles) -> Candles:
         end = ends[one.symbol]
-        return one if end is None or end == one.day_end else replace(one, day_end=end)
+        return one if end is None or end == one.day_end else _redated(one, end)
 
     members = tuple(replace(member, candles=tuple(map(dated, member.candles))) for member in members)
     own = {symbol: _own(members, symbol) for symbol in ends}
@@ -52,6 +52,20 @@ def choose_traded(
         _check_signals(own[symbol], one)
     check_clock(list(chosen.values()))
     return members, tuple(chosen.values())
+
+
+def _redated(candles: Candles, end: DayEnd) -> Candles:
+    """Return the candles with another day end; refuse one by which a candle would close before it is over (S1, S2)."""
+    found = replace(candles, day_end=end)
+    early = np.flatnonzero(found.close_time < candles.close_time)
+    if len(early):
+        when = str(candles.time[early[:1]].view("datetime64[ns]")[0])[:16]
+        raise CandleError(
+            f"{candles.symbol}: with days that end at {end}, {len(early):,} {candles.timeframe} candles made for days that end at "
+            f"{candles.day_end} would count as closed before they are, the first opened at {when} UTC; leave instrument.day_end "
+            f"as it is, use shorter candles, or give candles made for that day end (S4)"
+        )
+    return found
 
 
 def check_clock(candles: Sequence[Candles]) -> None:
@@ -151,6 +165,13 @@ def _chosen(
     if not frames:
         return own[0]
     finest = min(frames, key=lambda frame: frame.ns)
+    for member in members:
+        for one in member.candles:
+            if one.symbol == symbol and member.trade_on and timeframe(member.trade_on).ns > one.period.ns:
+                raise InputError(
+                    f"{member.name} is to trade {symbol} on {member.trade_on} candles, longer than the {one.timeframe} candles of "
+                    "its signals; orders fill on candles that are at most as long (S13)"
+                )
     return own[0] if not text and own[0].period.ns <= finest.ns else _of_frame(own, own[0], finest.text, store)
 
 
@@ -167,7 +188,7 @@ def _of_frame(own: list[Candles], like: Candles, frame: str, store: CandleStore 
     if not len(like):
         return replace(like, timeframe=frame)
     try:
-        return beside(store, max(own, key=len), frame)
+        return beside(store, own, frame)
     except MissingCandles as error:
         raise MissingCandles(f"{like.symbol} can't be traded on {frame} candles: {error}") from None
 

@@ -139,6 +139,6 @@ def notice_first_use() -> None:
     """Tell, once, that the kernel compiles now when no compiled code is there yet."""
     if not _settings.DISABLE_JIT and not any(cache_folder().rglob("loop.run_bars*.nbc")):
         log.warning(
-            "compiling the kernel for this machine: once, up to half a minute; later runs load it from %s",
+            "compiling the kernel for this machine: once, about a minute; later runs load it from %s",
             cache_folder(),
         )

@@ -11,7 +11,7 @@ from sptrader_lab.kernel.fills import drop_order, enter, leave
 from sptrader_lab.kernel.finer import entry_row, finer_rows, first_reached, in_entry_candle
 from sptrader_lab.kernel.journal import note_end, note_refusal
 from sptrader_lab.kernel.match import fills_at_open, fills_inside, in_entry_bar, stop_in_force
-from sptrader_lab.kernel.rolling import almost_equal, is_below, reaches_down
+from sptrader_lab.kernel.rolling import almost_equal, is_below, reaches_down, reaches_up
 from sptrader_lab.kernel.state import Run
 from sptrader_lab.types.reasons import CANCELLED_BY_OCO, EXPIRED, NONE, TAKE_PROFIT
 from sptrader_lab.types.records import CANCELLED, FINER, LIMIT, MARKET, REFUSED, STOP_LIMIT
@@ -166,15 +166,20 @@ def ends_in_entry_bar(
     market, intrabar = run.market, run.rules[run.legs.strategy[leg]].intrabar
     high, low, close = market.high[row] + out, market.low[row] + out, market.close[row] + out
     price, reason, ambiguous = in_entry_bar(position, high, low, close, kind == LIMIT, intrabar)
+    run.book.account[0].choices += ambiguous
     if not ambiguous or intrabar != FINER:
         return price, reason, ambiguous
     first, behind = finer_rows(market, position.symbol, row)
     entered = entry_row(market, kind, position.side, level, into, first, behind)
     if entered == behind:
         return price, reason, ambiguous
-    price, reason, ambiguous = in_entry_candle(market, position, kind, level, into, out, entered)
-    if reason == NONE:
-        _, reason, both = first_reached(market, position, out, entered + 1, behind)
-        price = position.target if reason == TAKE_PROFIT else stop_in_force(position)[0]
-        ambiguous = ambiguous or both
-    return price, reason, ambiguous
+    found_price, found, doubtful = in_entry_candle(market, position, kind, level, into, out, entered)
+    if found == NONE:
+        _, found, both = first_reached(market, position, out, entered + 1, behind)
+        found_price = position.target if found == TAKE_PROFIT else stop_in_force(position)[0]
+        doubtful = doubtful or both
+    side, stop = position.side, stop_in_force(position)[0]
+    beyond = reaches_down(side * close, side * stop) or reaches_up(side * close, side * position.target)
+    if found == NONE and beyond:  # the finer candle that reached it is missing
+        return price, reason, ambiguous
+    return found_price, found, doubtful

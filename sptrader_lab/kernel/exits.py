@@ -84,6 +84,7 @@ def choose(
     passed = passed_at_open(position, market.open[row] + shift)
     if passed != NONE:  # by slippage or spread the entry filled beyond its own stop
         return market.open[row] + shift, passed, False
+    run.book.account[0].choices += ambiguous
     if ambiguous and intrabar == FINER:
         found, both = replayed(market, position, row, shift)
         if found != NONE:

@@ -23,6 +23,10 @@ from sptrader_lab.types.reasons import (
 _NO_VARIANCE: Final = 1e-12
 _ALL: Final = -1
 _ACCOUNT_CURRENCY: Final = 0
+# What `moments` sums up.
+_SUMS: Final = 0
+_SQUARES: Final = 1
+_PRODUCT: Final = 2
 
 
 @inlined
@@ -83,12 +87,12 @@ def crowded(run: Run, symbol: int, side: int, spare: int) -> tuple[int, float, f
 def correlation(run: Run, one: int, other: int) -> float:
     """Return how alike two symbols have moved over the window: Pearson, of simple returns; NaN when that means nothing."""
     window = run.book.account[0].correlation_window
-    count, mean_one, mean_other = moments(run, one, other, 0.0, 0.0, False)
+    count, mean_one, mean_other = moments(run, one, other, 0.0, 0.0, _SUMS)
     if count < window:
         return math.nan
     mean_one, mean_other = mean_one / window, mean_other / window
-    _, square_one, square_other = moments(run, one, other, mean_one, mean_other, False)
-    _, product, _ = moments(run, one, other, mean_one, mean_other, True)
+    _, square_one, square_other = moments(run, one, other, mean_one, mean_other, _SQUARES)
+    _, product, _ = moments(run, one, other, mean_one, mean_other, _PRODUCT)
     least = _NO_VARIANCE * _NO_VARIANCE * window
     if square_one <= least or square_other <= least:
         return math.nan
@@ -96,20 +100,17 @@ def correlation(run: Run, one: int, other: int) -> float:
 
 
 @inlined
-def moments(
-    run: Run, one: int, other: int, mean_one: float, mean_other: float, mixed: bool
-) -> tuple[int, float, float]:
+def moments(run: Run, one: int, other: int, mean_one: float, mean_other: float, power: int) -> tuple[int, float, float]:
     """Walk back through the closing instants that two symbols share, over the window's returns.
 
-    Returns how many there are, and the sums of both returns (with means of 0), of their squared deviations, or (`mixed`)
-    of the deviations' product.
+    Returns how many there are, and the sums of both returns' deviations from the means, of their squares, or of their
+    product.
     """
     market, window = run.market, run.book.account[0].correlation_window
     row = market.first[one] + last_closed(market, run.book, one)
     twin = market.first[other] + last_closed(market, run.book, other)
     count, sum_one, sum_other = -1, 0.0, 0.0
     later, later_twin = 0.0, 0.0
-    centred = mixed or mean_one != 0.0 or mean_other != 0.0
     while row >= market.first[one] and twin >= market.first[other] and count < window:
         if market.close_time[row] > market.close_time[twin]:
             row -= 1
@@ -120,9 +121,9 @@ def moments(
         if count >= 0:
             x = later / market.close[row] - 1.0 - mean_one
             y = later_twin / market.close[twin] - 1.0 - mean_other
-            if mixed:
+            if power == _PRODUCT:
                 sum_one += x * y
-            elif centred:
+            elif power == _SQUARES:
                 sum_one += x * x
                 sum_other += y * y
             else:

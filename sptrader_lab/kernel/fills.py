@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from sptrader_lab.kernel.account import entry_shift, exit_shift, worth
 from sptrader_lab.kernel.compile import apart, inlined
 from sptrader_lab.kernel.journal import note_exit_order, note_fill, note_trade
@@ -109,7 +111,7 @@ def share_of(run: Run, position: Any) -> float:
         return position.quantity
     share = run.targets[rule.first_target + position.targets_taken].share
     step = run.market.contracts[position.symbol].step
-    part = math.floor(share * position.opened / step + 1e-9) * step
+    part = np.floor(share * position.opened / step + 1e-9) * step
     return position.quantity if share >= 1.0 or reaches_up(part, position.quantity) else part
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sptrader_lab.kernel.account import mark_to_market, turn_day
 from sptrader_lab.kernel.compile import apart, entry_point, inlined
 from sptrader_lab.kernel.decide import decide_entries, decide_exits
@@ -14,6 +16,9 @@ from sptrader_lab.kernel.match import reached_inside
 from sptrader_lab.kernel.quiet import hurry
 from sptrader_lab.kernel.state import CASHFLOWS, FILLS, ORDERS, REFUSALS, STEPS, TRADES, Book, Market, Run
 from sptrader_lab.types.reasons import NONE
+
+#: Later than any candle; instants before 1970 are negative.
+_NEVER: Final = 2**63 - 1
 
 
 @entry_point
@@ -47,15 +52,15 @@ def set_clock(market: Market, book: Book) -> bool:
     if len(book.row) == 1:
         book.due[0] = book.row[0] < market.last[0]
         return book.due[0]
-    now = -1
+    now = _NEVER
     for symbol in range(len(book.row)):
         row = book.row[symbol]
-        if row < market.last[symbol] and (now < 0 or market.time[row] < now):
-            now = market.time[row]
+        if row < market.last[symbol]:
+            now = min(now, market.time[row])
     for symbol in range(len(book.row)):
         row = book.row[symbol]
         book.due[symbol] = row < market.last[symbol] and market.time[row] == now
-    return now >= 0
+    return now < _NEVER
 
 
 @inlined
@@ -91,7 +96,7 @@ def step(run: Run) -> None:
 @inlined
 def mark_closes(market: Market, book: Book) -> int:
     """Mark the symbols of this instant at their closes; return the instant of the (last) close."""
-    now = 0
+    now = -_NEVER
     for symbol in range(len(book.row)):
         if book.due[symbol]:
             row = book.row[symbol]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from sptrader_lab.kernel.compile import formula
-from sptrader_lab.kernel.rolling import reaches_down, reaches_up
+from sptrader_lab.kernel.rolling import is_above, reaches_down, reaches_up
 from sptrader_lab.types.reasons import BREAK_EVEN, NONE, STOP_LOSS, TAKE_PROFIT, TRAILING_STOP
 from sptrader_lab.types.records import BEST, LIMIT, MARKET
 
@@ -21,9 +23,9 @@ def slipped(price: float, side: int, slippage: float) -> float:
 def stop_in_force(position: Any) -> tuple[float, int]:
     """Return the tightest of stop, trailing and break-even level with its reason; NaN when there is none (S8)."""
     side, stop, reason = position.side, position.stop, STOP_LOSS
-    if math.isnan(stop) or side * position.trail > side * stop:
+    if math.isnan(stop) or is_above(side * position.trail, side * stop):
         stop, reason = position.trail, TRAILING_STOP
-    if not math.isnan(position.even) and (math.isnan(stop) or side * position.even > side * stop):
+    if not math.isnan(position.even) and (math.isnan(stop) or is_above(side * position.even, side * stop)):
         stop, reason = position.even, BREAK_EVEN
     return stop, reason
 
@@ -109,7 +111,7 @@ def to_tick(price: float, direction: int, tick: float) -> float:
     if tick > 0.0:
         steps = price / tick
         # 1e-9 of a tick: a level that lies on the grid but for its last bits stays where it is.
-        price = (math.ceil(steps - 1e-9) if direction > 0 else math.floor(steps + 1e-9)) * tick
+        price = (np.ceil(steps - 1e-9) if direction > 0 else np.floor(steps + 1e-9)) * tick
     return price
 
 

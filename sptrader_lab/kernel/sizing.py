@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
+
+import numpy as np
 
 from sptrader_lab.kernel.compile import formula
 from sptrader_lab.types.records import CASH, FRACTION, KELLY, RISK, UNITS
@@ -82,7 +83,8 @@ def quantity(
     notional = min(wanted, equity * rule.position_limit, free)
     if notional <= 0.0:
         return 0.0
-    return math.floor(notional / (price * contract.multiplier * rate) / contract.step + 1e-9) * contract.step
+    # numpy's floor stays a float; of math's, compiled code makes an integer, which a huge quantity overflows.
+    return np.floor(notional / (price * contract.multiplier * rate) / contract.step + 1e-9) * contract.step
 
 
 @formula

@@ -137,9 +137,11 @@ def listed(names: Sequence[str]) -> str:
 def notes(result: Result) -> list[str]:
     """Return what a reader must know beside the numbers: ambiguity, refusals, open positions, checks, warnings."""
     found = []
-    if result.ambiguous_trades and result.profit_band_known:
+    if result.outcome.path_mattered and result.profit_band_known:
         low, high = (f"{value:,.2f}" for value in result.profit_band)
-        found.append(f"ambiguous trades: {result.ambiguous_trades}, the profit lies between {low} and {high}")
+        count = result.ambiguous_trades
+        doubt = f"ambiguous trades: {count}" if count else "what came first inside a bar has mattered"
+        found.append(f"{doubt}, the profit lies between {low} and {high}")
     elif result.ambiguous_trades:
         found.append(
             f"ambiguous trades: {result.ambiguous_trades}; what they could change was not kept, a new run says it"

@@ -174,7 +174,8 @@ def day_marks(time: NDArray[np.int64], day_end: DayEnd) -> DayMarks:
 def compute_metrics(outcome: Outcome, facts: Facts, band: Band | None = None) -> Metrics:
     """Return every metric of `METRICS`: counts as int, all else as float, undefined as NaN.
 
-    `band` gives the lowest and highest total profit (S7); it is called at most once, and only where a trade is ambiguous.
+    `band` gives the lowest and highest total profit (S7); it is called at most once, and only where what came
+    first inside a bar has mattered.
     """
     marks = day_marks(outcome.time, facts.day_end)
     equity = outcome.equity[marks.step]
@@ -186,7 +187,7 @@ def compute_metrics(outcome: Outcome, facts: Facts, band: Band | None = None) ->
         **_counts(outcome, facts),
     }
     found["calmar_ratio"] = ratios.quotient(found["cagr"], found["max_drawdown_daily"])
-    if not found["ambiguous_trades"]:  # no choice was made, so the runs could not differ
+    if not outcome.path_mattered:  # no choice was made, so the runs could not differ
         found |= dict.fromkeys(_BAND, found["total_pnl"])
     return Metrics(found, band)
 

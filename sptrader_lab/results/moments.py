@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sptrader_lab.types.outcome import Outcome
-from sptrader_lab.types.records import CANCELLED, ENTRY, EXIT, REFUSED, SPLIT
+from sptrader_lab.types.reasons import CANCELLED_BY_OCO
+from sptrader_lab.types.records import CANCELLED, ENTRY, EXIT, MARKET, REFUSED, SPLIT
 
 Records = np.ndarray[Any, Any]
 
@@ -55,15 +56,21 @@ class Holding(NamedTuple):
     decided: int
 
 
+def _rows(table: Any) -> Records:
+    """Return records without their attributes, which cost more than all that is asked of them here."""
+    rows: Records = table.view(np.ndarray)
+    return rows
+
+
 def orders_of(outcome: Outcome, fills: Records) -> Records:
     """Return the order of each fill."""
-    orders: Records = outcome.orders
+    orders = _rows(outcome.orders)
     return orders[np.searchsorted(orders["id"], fills["order"])]
 
 
 def done(outcome: Outcome, now: int) -> Records:
     """Return the fills that had happened when the close `now` was decided."""
-    fills: Records = outcome.fills
+    fills = _rows(outcome.fills)
     return fills[(fills["time"] < now) & (orders_of(outcome, fills)["time"] < now)]
 
 
@@ -72,12 +79,14 @@ def holdings(outcome: Outcome, now: int) -> list[Holding]:
 
     Quantities, prices and levels are in the units of that close, splits included (S12).
     """
-    fills, orders = done(outcome, now), outcome.orders
-    splits: Records = outcome.cashflows[outcome.cashflows["kind"] == SPLIT]
+    fills, orders, flows = done(outcome, now), _rows(outcome.orders), _rows(outcome.cashflows)
+    splits = flows[flows["kind"] == SPLIT]
     is_entry = orders_of(outcome, fills)["action"] == ENTRY
     entries, exits = fills[is_entry], fills[~is_entry]
     filled = exits["order"]
-    decided = orders[(orders["action"] == EXIT) & (orders["time"] <= now) & ~np.isin(orders["id"], filled)]
+    # A protective order is never decided before it fills; its instant is an open, which may be that right after this close.
+    market = (orders["action"] == EXIT) & (orders["kind"] == MARKET)
+    decided = orders[market & (orders["time"] <= now) & ~np.isin(orders["id"], filled)]
     leaving = {int(order["trade"]): (int(order["reason"]), int(order["time"])) for order in decided}
     bought, sold = (part["quantity"] * _ratios(splits, part["trade"], part["time"], now) for part in (entries, exits))
     closed = np.bincount(exits["trade"], weights=sold, minlength=int(fills["trade"].max(initial=0)) + 1)
@@ -107,7 +116,7 @@ def holdings(outcome: Outcome, now: int) -> list[Holding]:
 
 def waiting(outcome: Outcome, now: int) -> Records:
     """Return the entry orders decided before the close `now` that had neither filled nor ended by then."""
-    orders: Records = outcome.orders
+    orders = _rows(outcome.orders)
     older: Records = orders[(orders["action"] == ENTRY) & (orders["time"] < now)]
     older = older[~np.isin(older["id"], done(outcome, now)["order"])]
     still = _ends(outcome, older) > now
@@ -144,16 +153,23 @@ def _levels(outcome: Outcome, splits: Records, number: int, now: int) -> tuple[f
 def _ends(outcome: Outcome, orders: Records) -> NDArray[np.int64]:
     """Return when each order was cancelled or refused; far ahead for one that was not.
 
-    An order and its refusal share strategy, symbol, side and reason; the first such refusal since the order is its own.
+    One of two that cancel each other ended when the other filled. Else an order and its refusal share strategy, symbol, side and
+    reason, and the first such order ended first. Under `fill: close` an entry is refused at its own close, with the opening
+    instant of its bar.
     """
     ends = np.full(len(orders), np.iinfo(np.int64).max)
-    gone = np.isin(orders["status"], (CANCELLED, REFUSED))
+    every, refusals = _rows(outcome.orders), _rows(outcome.refusals)
+    every = every[(every["action"] == ENTRY) & np.isin(every["status"], (CANCELLED, REFUSED))]
     names = ("strategy", "symbol", "side")
-    for key in {tuple(order[name] for name in (*names, "final")) for order in orders[gone]}:
-        mine, theirs = gone & (orders["final"] == key[-1]), outcome.refusals["reason"] == key[-1]
+    for key in {tuple(order[name] for name in (*names, "final")) for order in every}:
+        mine, theirs = every["final"] == key[-1], refusals["reason"] == key[-1]
         for name, value in zip(names, key, strict=False):
-            mine &= orders[name] == value
-            theirs &= outcome.refusals[name] == value
-        times = outcome.refusals["time"][theirs]
-        ends[mine] = times[np.searchsorted(times, orders["time"][mine])]
+            mine &= every[name] == value
+            theirs &= refusals[name] == value
+        own = np.isin(orders["id"], every["id"][mine])
+        place = np.searchsorted(every["id"][mine], orders["id"][own])
+        ends[own] = np.maximum(refusals["time"][theirs][place], orders["time"][own])
+    fills, filled = _rows(outcome.fills), orders_of(outcome, _rows(outcome.fills))
+    for number in np.flatnonzero(orders["final"] == CANCELLED_BY_OCO).tolist():
+        ends[number] = fills["time"][(filled["group"] == orders["group"][number]) & (filled["action"] == ENTRY)][0]
     return ends

@@ -157,7 +157,8 @@ class Result(Views):
     def profit_band(self) -> tuple[float, float]:
         """Lowest and highest total profit of the runs worst, best and default (S7).
 
-        Without an ambiguous trade the three are one, so nothing is run. Otherwise the first use runs them.
+        Where what came first inside a bar has never mattered the three are one, so nothing is run. Otherwise the first use
+        runs them.
 
         Raises
         ------
@@ -171,7 +172,7 @@ class Result(Views):
     @property
     def profit_band_known(self) -> bool:
         """Whether `profit_band` is there, or can be made."""
-        return not self.ambiguous_trades or self.band is not None
+        return not self.outcome.path_mattered or self.band is not None
 
     @cached_property
     def refusal_counts(self) -> dict[str, int]:
@@ -295,4 +296,9 @@ class Result(Views):
         if len(set(self.symbols)) != 1 or not len(self.outcome.time):
             return math.nan
         candles, bar = self.candles[0], self._first_bars[0]
-        return float(candles.close[-1] / candles.open[bar]) - 1.0 if bar < len(candles) else math.nan
+        if bar >= len(candles):
+            return math.nan
+        held = math.prod(
+            ratio for time, ratio in self.instruments[0].splits if candles.time[bar] < time <= candles.time[-1]
+        )
+        return float(held * candles.close[-1] / candles.open[bar]) - 1.0

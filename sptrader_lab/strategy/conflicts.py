@@ -11,9 +11,14 @@ from sptrader_lab.strategy.source import Mapped, Problems, line_at, node_at
 from sptrader_lab.strategy.strategy import Strategy
 
 
-def check_together(strategy: Strategy, tree: Mapped, problems: Problems) -> None:
-    """Note what each section may say alone and not beside the others."""
-    _check_sizes(strategy, tree, problems)
+def check_together(
+    strategy: Strategy, tree: Mapped, problems: Problems, leverage: tuple[float, str] | None = None
+) -> None:
+    """Note what each section may say alone and not beside the others.
+
+    `leverage` is that of the portfolio that the strategy is loaded for, with the place that says so; it replaces its own.
+    """
+    _check_sizes(strategy, tree, problems, leverage)
     _check_order(strategy, tree, problems)
     for symbol in strategy.instruments:
         try:
@@ -22,10 +27,10 @@ def check_together(strategy: Strategy, tree: Mapped, problems: Problems) -> None
             problems.add(line_at(tree, ("instruments", symbol)), f"instruments.{symbol}: {error}")
 
 
-def _check_sizes(strategy: Strategy, tree: Mapped, problems: Problems) -> None:
+def _check_sizes(strategy: Strategy, tree: Mapped, problems: Problems, leverage: tuple[float, str] | None) -> None:
     """Fractions of equity go up to 1, in a margin account up to its leverage (S10, S11)."""
-    most = strategy.account.leverage
-    if str(node_at(tree, ("account", "type")) or "cash") != strategy.account.type:
+    most, place_of_it = leverage or (strategy.account.leverage, "")
+    if leverage is None and str(node_at(tree, ("account", "type")) or "cash") != strategy.account.type:
         return  # what the account says is a problem already
     place = ("entry", "size") if strategy.entry.size is not None else ("risk", "position_size")
     size = strategy.size
@@ -39,9 +44,17 @@ def _check_sizes(strategy: Strategy, tree: Mapped, problems: Problems) -> None:
             continue
         shown = f"{'.'.join(path)}: {described(_given(tree, path))}"
         if most > 1:
-            problems.add(line_at(tree, path), shown, f"must be at most the account's leverage, {most:g}")
+            whose = (
+                f"the portfolio's leverage, {most:g} ({place_of_it})"
+                if leverage
+                else f"the account's leverage, {most:g}"
+            )
+            problems.add(line_at(tree, path), shown, f"must be at most {whose}")
             continue
-        rule = "must be a fraction up to 1: 0.02 means 2 %; more needs a margin account"
+        needs = (
+            f"more needs type: margin in the portfolio ({place_of_it})" if leverage else "more needs a margin account"
+        )
+        rule = f"must be a fraction up to 1: 0.02 means 2 %; {needs}"
         problems.add(line_at(tree, path), shown, rule, f"{value / 100:g}")
 
 

@@ -200,7 +200,7 @@ instrument:
   triple_day: Wed
   venue: oanda
 """,
-        "instrument: {kind: equity, splits: [{date: 2024-06-10, ratio: 10}], dividends: [{date: 2024-06-11, amount: 0.01}]}\n",
+        "instrument: {kind: equity, quote: EUR, splits: [{date: 2024-06-10, ratio: 10}], dividends: [{date: 2024-06-11, amount: 0.01}]}\n",
     ),
     "swap": ("instrument: {swap: {long: -0.031, short: 0.012, unit: yearly}}\n",),
     "split": ("instruments: {NVDA: {splits: [{date: 2024-06-10, ratio: 10}]}}\n",),

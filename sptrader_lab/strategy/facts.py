@@ -11,7 +11,7 @@ from sptrader_lab.types.calendar import DayEnd, parse_day_end
 from sptrader_lab.types.instants import parse_time
 from sptrader_lab.types.instruments import Instrument, at_venue, instrument, plain
 
-_PLAIN: Final = ("pip", "step", "minimum", "multiplier", "tick", "every_day", "spread")
+_PLAIN: Final = ("quote", "pip", "step", "minimum", "multiplier", "tick", "every_day", "spread")
 
 
 def instrument_of(strategy: Strategy, symbol: str) -> Instrument:
@@ -20,7 +20,7 @@ def instrument_of(strategy: Strategy, symbol: str) -> Instrument:
     Raises
     ------
     InputError
-        When kind or venue don't fit the symbol, or a swap is counted in pips and nothing says what a pip is.
+        When kind, quote or venue don't fit the symbol, or a swap is counted in pips and nothing says what a pip is.
     """
     layers = _layers(strategy, symbol)
     kinds = [layer.kind for layer in layers if layer.kind is not None]
@@ -30,6 +30,11 @@ def instrument_of(strategy: Strategy, symbol: str) -> Instrument:
     for layer in layers:
         if layer.venue is not None:
             found = at_venue(found, layer.venue)
+        if layer.quote not in (None, found.quote) and found.kind == "pair":
+            raise InputError(
+                f"{symbol}: quote {layer.quote} of a currency pair whose name says {found.quote}; leave quote out, or give the "
+                "shares theirs under instruments"
+            )
         found = found._replace(**_fields(layer))
     swapped = found.swap_unit == "pips" and (found.swap_long or found.swap_short)
     if swapped and found.kind != "pair" and all(layer.pip is None for layer in layers):

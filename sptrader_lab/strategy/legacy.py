@@ -15,7 +15,7 @@ MEANINGLESS: Final[dict[tuple[str, str], str]] = {
     ("execution", "slippage_tolerance"): "a tolerance is no cost; set execution.slippage (default 0.0001)",
     ("filters", "avoid_major_news"): "there is no news calendar",
     ("filters", "news_blackout_minutes"): "there is no news calendar",
-    ("risk", "correlation_limit"): "limits over several positions' correlation do not exist yet",
+    ("risk", "correlation_limit"): "correlation is a limit of portfolios: limits.correlation there",
     ("metrics", "report_frequency"): "a report is made when it is asked for",
     ("live", "alert_on_signal"): "alerts do not exist yet",
 }

@@ -37,7 +37,9 @@ _MESSAGES: Final = {
 _DIRECT: Final = tuple(SignalConfig.model_fields)
 
 
-def load_strategy(source: str | Path, *, library: Library | None = None) -> Strategy:
+def load_strategy(
+    source: str | Path, *, library: Library | None = None, leverage: tuple[float, str] | None = None
+) -> Strategy:
     """Read a strategy and check all of it: keys, values, conditions, components, their parameters and outputs.
 
     Parameters
@@ -46,6 +48,8 @@ def load_strategy(source: str | Path, *, library: Library | None = None) -> Stra
         A file; a text with more than one line is the YAML itself.
     library : Library, optional
         Where components are looked up; the strategy's workspace and the project's own library unless given.
+    leverage : (float, str), optional
+        Of the portfolio that it is loaded for, which its sizes must fit instead of its own account's; and where that says so.
 
     Raises
     ------
@@ -63,7 +67,7 @@ def load_strategy(source: str | Path, *, library: Library | None = None) -> Stra
         raise StrategyError(problems.ordered())
     if library is None:
         library = scan(*standard_folders(Path(path).parent if path != "<text>" else None))
-    return _build(Origin(path, text, source=tree, library=library), problems)
+    return _build(Origin(path, text, source=tree, library=library, leverage=leverage), problems)
 
 
 def rebuilt(strategy: Strategy, parameters: Mapping[str, object]) -> Strategy:
@@ -86,7 +90,7 @@ def _build(origin: Origin, problems: Problems) -> Strategy:
     if strategy is not None and library is not None:
         warnings += bind(strategy, library, tree, problems).warnings
     if strategy is not None:
-        check_together(strategy, tree, problems)
+        check_together(strategy, tree, problems, origin.leverage)
         check_ranges(strategy, parameters, tree, problems)
     if problems or strategy is None:
         raise StrategyError(problems.ordered())

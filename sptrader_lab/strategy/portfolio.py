@@ -149,7 +149,10 @@ def load_portfolio(source: str | Path, *, library: Library | None = None) -> Por
     if not isinstance(tree, Mapped):
         raise StrategyError(problems.ordered())
     portfolio = _validated(tree, problems)
-    loaded, inner = _strategies(tree, path, library, problems)
+    leverage = None
+    if portfolio is not None:
+        leverage = portfolio.account.leverage, f"{path}:{line_at(tree, ('account', 'leverage'))}"
+    loaded, inner = _strategies(tree, path, library, leverage, problems)
     if problems or inner or portfolio is None:
         raise StrategyError((*problems.ordered(), *inner))
     return portfolio.placed(Origin(path, text, tuple(loaded)))
@@ -185,7 +188,7 @@ def _report(details: ErrorDetails, tree: Mapped, problems: Problems) -> None:
 
 
 def _strategies(
-    tree: Mapped, path: str, library: Library | None, problems: Problems
+    tree: Mapped, path: str, library: Library | None, leverage: tuple[float, str] | None, problems: Problems
 ) -> tuple[list[Strategy], list[Any]]:
     """Return the strategies, and the problems in their own files."""
     found, inner = list[Strategy](), list[Any]()
@@ -196,7 +199,7 @@ def _strategies(
             continue  # the schema has said so
         line = line_at(tree, ("strategies", place, "strategy"))
         try:
-            strategy = load_strategy(_file(given, path), library=library)
+            strategy = load_strategy(_file(given, path), library=library, leverage=leverage)
             found.append(strategy.with_parameters(_parameters(share)))
         except StrategyError as error:
             inner += [problem for problem in error.problems if problem not in inner]

@@ -62,6 +62,7 @@ class Origin:
     tree: Mapped = field(default_factory=Mapped, repr=False)
     overrides: Mapping[str, object] = field(default_factory=dict)
     library: Library | None = field(default=None, repr=False)
+    leverage: tuple[float, str] | None = None  # of the portfolio that it is loaded for, and where that says so
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the library behind: its functions belong to this process."""

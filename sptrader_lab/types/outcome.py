@@ -67,6 +67,11 @@ class Outcome:
     shares: np.recarray[Any, Any] = field(default_factory=lambda: records(0, SHARE))
     marks: np.recarray[Any, Any] = field(default_factory=lambda: records(0, MARK))
 
+    @property
+    def path_mattered(self) -> bool:
+        """Whether the order of events inside some bar has mattered, so that other intrabar rules give another run (S7)."""
+        return bool(self.account[0].choices > 0 or self.trades.ambiguous.any())
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 over orders, fills and equity (S18), field by field so that padding never counts."""

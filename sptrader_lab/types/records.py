@@ -298,7 +298,7 @@ CONTRACT: Final = np.dtype(
 #: ever opened, whose numbers are the trades' ids; `leaving` the open ones with a decided exit, `waiting` the entries not yet
 #: filled; `swapped` the day ends whose swap is paid. `fill_close` says whether any strategy fills at the close, `simple` whether
 #: quiet bars may be hurried through. The rest are limits, see `types.account.Account`; `limited` says whether any of them
-#: concerns entries.
+#: concerns entries. `choices` counts the times that the order of events inside a bar mattered (S7).
 ACCOUNT: Final = np.dtype(
     [
         ("cash", "f8"),
@@ -326,6 +326,7 @@ ACCOUNT: Final = np.dtype(
         ("correlation_limit", "f8"),
         ("correlation_window", "i8"),
         ("limited", "i8"),
+        ("choices", "i8"),
     ],
     align=True,
 )

@@ -9,7 +9,7 @@ from pydantic import ValidationInfo, field_validator, model_validator
 
 from sptrader_lab.strategy.schema.section import Section, conflict, key, one_of
 from sptrader_lab.strategy.schema.times import DayEndText, TimeText, Weekday
-from sptrader_lab.strategy.schema.values import Flag, NotNegative, Number, Positive, Spread
+from sptrader_lab.strategy.schema.values import Currency, Flag, NotNegative, Number, Positive, Spread
 from sptrader_lab.types.instruments import KINDS, VENUES
 
 
@@ -47,10 +47,13 @@ class InstrumentFacts(Section):
 
     conditions: ClassVar[Mapping[str, Any]] = {
         "if": {"properties": {"kind": {"const": "pair"}}, "required": ["kind"]},
-        "then": {"properties": {"splits": False, "dividends": False}},
+        "then": {"properties": {"quote": False, "splits": False, "dividends": False}},
     }
 
     kind: Annotated[str, one_of(*KINDS)] | None = key("what it is", None, rule="S12", shown="the symbol's")
+    quote: Currency | None = key(
+        "the currency of its prices; of a pair the name tells", None, rule="S12", shown="the symbol's"
+    )
     pip: Positive | None = key("price units of a pip", None, rule="S12", shown="the symbol's")
     step: Positive | None = key("lot step, in units of the base", None, rule="S10", shown="the symbol's")
     minimum: NotNegative | None = key("smallest quantity", None, rule="S10", shown="the symbol's")
@@ -74,6 +77,15 @@ class InstrumentFacts(Section):
     )
     splits: tuple[Split, ...] = key("dated splits; prices are raw", (), rule="S12")
     dividends: tuple[Dividend, ...] = key("dated dividends", (), rule="S12")
+
+    @field_validator("quote", mode="after")
+    @classmethod
+    def _not_of_a_pair(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("kind") == "pair":
+            raise conflict(
+                f"{value} beside kind: pair", "a currency pair is quoted in what its name says; leave quote out"
+            )
+        return value
 
     @field_validator("splits", "dividends", mode="after")
     @classmethod
