@@ -138,7 +138,9 @@ def finer_case(question: Question, stop: float, target: float) -> tuple[str, boo
         if worst != STAY:
             return worst, doubtful
     close = question.bar.close
-    missed = stop_touched(side, close, stop) or target_touched(side, close, target)  # some finer candle is missing
+    by_limit = entry is not None and entry.kind == "limit"  # whose adverse extreme comes after it
+    must_stop = stop_reached(side, question.bar, stop) if by_limit else stop_touched(side, close, stop)
+    missed = must_stop or target_touched(side, close, target)  # some finer candle is missing
     return None if entry is None or not entered or missed else (STAY, doubtful)
 
 

@@ -30,6 +30,7 @@ def make_manifest(world: World, *, on_error: str, lookahead: str) -> dict[str, A
     strategies = [_strategy(member, world) for member in world.members]
     return {
         "mode": "backtest",
+        **({"portfolio": world.name} if world.name else {}),
         **({name: strategies[0][name] for name in ("components", "rules")} if len(strategies) == 1 else {}),
         **({"strategy": _identity(world.members[0].plan)} if len(strategies) == 1 else {}),
         "strategies": strategies,

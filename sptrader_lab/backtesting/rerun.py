@@ -106,6 +106,7 @@ def _world(saved: Result, workspace: Path) -> World:
             for quote, fingerprint in manifest["conversion"].items()
         },
         {symbol: kept[fingerprint] for symbol, fingerprint in manifest["finer"].items()},
+        name=manifest.get("portfolio", ""),
     )
 
 

@@ -49,6 +49,8 @@ class World:
         Candles that tell what came first in a bar, by symbol (S7).
     notes : tuple of str
         What a reader should know about the choice of all this.
+    name : str
+        The portfolio's, "" without one.
     """
 
     members: tuple[Member, ...]
@@ -59,6 +61,7 @@ class World:
     rates: Mapping[str, Rates] = field(default_factory=dict)
     finer: Mapping[str, Candles] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    name: str = ""
 
     @property
     def day_end(self) -> DayEnd:
@@ -141,6 +144,7 @@ def find_world(
         rates,
         _finer(members, traded, store),
         tuple(replaced_accounts(members, portfolio)),
+        portfolio.name if portfolio else "",
     )
 
 

@@ -179,7 +179,8 @@ def ends_in_entry_bar(
         found_price = position.target if found == TAKE_PROFIT else stop_in_force(position)[0]
         doubtful = doubtful or both
     side, stop = position.side, stop_in_force(position)[0]
-    beyond = reaches_down(side * close, side * stop) or reaches_up(side * close, side * position.target)
+    against = close if kind != LIMIT else low if side > 0 else high  # a limit order's bar goes there after the fill
+    beyond = reaches_down(side * against, side * stop) or reaches_up(side * close, side * position.target)
     if found == NONE and beyond:  # the finer candle that reached it is missing
         return price, reason, ambiguous
     return found_price, found, doubtful

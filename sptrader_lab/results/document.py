@@ -35,6 +35,8 @@ HEADLINES: Final = (
     "expectancy",
     "total_costs",
 )
+#: How the look-ahead check says that all is well.
+_NOTHING_MOVED: Final = "no value moved"
 #: Names that a title lists; the rest are counted.
 _MOST_NAMES: Final = 4
 
@@ -113,13 +115,22 @@ def describe(result: Result) -> str:
     return "\n".join(said)
 
 
+def _checked(lookahead: str) -> str:
+    """Return what the look-ahead check covered; of several strategies and symbols in one sentence."""
+    parts = lookahead.count(_NOTHING_MOVED)
+    if parts < 2:
+        return lookahead
+    return f"{_NOTHING_MOVED} in any of {parts} parts, one per strategy and symbol; `result.lookahead` says how much was run again"
+
+
 def title(result: Result) -> str:
     """Return what ran on what, from the opening of the first candle to that of the last."""
     alike: dict[str, list[str]] = {}
     for one in result.candles:
         alike.setdefault(f"{one.timeframe} ({one.source})", []).append(one.symbol)
     what = ", ".join(f"{listed(symbols)} {kind}" for kind, symbols in alike.items())
-    head = f"{listed(result.strategies)} on {what}"
+    name = result.manifest.get("portfolio", "")
+    head = f"{name and f'{name}: '}{listed(result.strategies)} on {what}"
     if not len(result.outcome.time):
         return f"{head}, no steps"
     first, last = np.array(result.span).view("datetime64[ns]").astype("datetime64[m]")
@@ -152,7 +163,7 @@ def notes(result: Result) -> list[str]:
     if len(result.outcome.positions):
         found.append(f"positions open at the end: {len(result.outcome.positions)}, marked at the last close")
     if result.lookahead:
-        found.append(f"look-ahead: {result.lookahead}")
+        found.append(f"look-ahead: {_checked(result.lookahead)}")
     return found + [f"warning: {text}" for text in result.warnings]
 
 
