@@ -7,58 +7,25 @@ strategy is strategies/ma_crossover.yaml on generated minutes: two moving averag
 from __future__ import annotations
 
 import argparse
-import ctypes
-import gc
-import os
-import platform
-import subprocess
-import sys
-import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
-
 import handwritten
+import numpy as np
+from common import STRATEGY, best, lab, machine, make_candles
+from memory import peak_memory
 
-import sptrader_lab as lab
 from sptrader_lab.components.library import own_library, scan
-from sptrader_lab.kernel.layout import Leg, contract, make_book, make_journal, make_legs, make_market
+from sptrader_lab.kernel.layout import Leg, make_book, make_journal, make_legs, make_market
 from sptrader_lab.kernel.loop import run_bars
 from sptrader_lab.kernel.state import Run
 from sptrader_lab.strategy.plan import make_plan
-from sptrader_lab.types.calendar import MINUTE
+from sptrader_lab.types.account import Account
 from sptrader_lab.types.instruments import instrument
+from sptrader_lab.types.records import TARGET, default_contract, records
 
-STRATEGY = ROOT / "strategies" / "ma_crossover.yaml"
-STOP, TARGET, SLIPPAGE, SIZE, FAST, SLOW = 0.02, 0.04, 0.0001, 0.1, 10, 30
-
-
-def make_candles(bars: int) -> lab.Candles:
-    """Minutes of a random walk with fat days, the same for the same length."""
-    random = np.random.default_rng(7)
-    close = 1.1 * np.exp(np.cumsum(random.normal(0.0, 1.5e-4, bars)))
-    opens = np.concatenate([[1.1], close[:-1]])
-    reach = random.exponential(6e-5, (2, bars))
-    high, low = np.maximum(opens, close) * (1 + reach[0]), np.minimum(opens, close) * (1 - reach[1])
-    time_ns = 1_577_836_800_000_000_000 + np.arange(bars, dtype=np.int64) * MINUTE
-    return lab.Candles("EURUSD", "1m", time_ns, opens, high, low, close, np.ones(bars), source="random walk")
-
-
-def best(work: Callable[[], Any], repeats: int) -> float:
-    """Return the shortest of several runs in seconds; the first, which compiles, does not count."""
-    work()
-    found = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        work()
-        found.append(time.perf_counter() - started)
-    return min(found)
+STOP_LOSS, TAKE_PROFIT, SLIPPAGE, SIZE, FAST, SLOW = 0.02, 0.04, 0.0001, 0.1, 10, 30
 
 
 def vectorbt_run(candles: lab.Candles, engine: str, *, all_stats: bool) -> Callable[[], Any]:
@@ -72,7 +39,7 @@ def vectorbt_run(candles: lab.Candles, engine: str, *, all_stats: bool) -> Calla
     vbt.settings.array_wrapper["freq"] = "1min"
     frame = candles.to_frame()
     prices = {name: frame[name] for name in ("open", "high", "low")}
-    rules = {"size": SIZE, "size_type": "percent", "sl_stop": STOP, "tp_stop": TARGET, "slippage": SLIPPAGE}
+    rules = {"size": SIZE, "size_type": "percent", "sl_stop": STOP_LOSS, "tp_stop": TAKE_PROFIT, "slippage": SLIPPAGE}
 
     def moved(crossed: Any) -> Any:
         return pd.Series(np.concatenate([[False, False], crossed[:-1]]), frame.index)
@@ -108,27 +75,26 @@ def kernel_runs(candles: lab.Candles) -> tuple[Callable[[], Any], Callable[[], A
     strategy = lab.load_strategy(STRATEGY)
     plan = make_plan(strategy, scan(own_library()))
     decisions = plan.decide(candles, plan.compute(candles))
-    facts = instrument("EURUSD")
-    market = make_market([candles], contract(facts), facts.day_end, None)
-    legs = make_legs([candles], [Leg(0, 0, decisions)])
-    journal, other = (make_journal(len(candles) // 4, len(candles)) for _ in range(2))
+    market = make_market([candles], default_contract(), instrument("EURUSD").day_end, None, ())
+    legs, targets = make_legs([candles], [Leg(0, 0, decisions)]), records(0, TARGET)
+    journal, other = (make_journal(len(candles) // 4, len(candles), 1) for _ in range(2))
     curves = handwritten.Curves(other.time, other.equity, other.exposure)
     prices = (candles.time, candles.close_time, candles.open, candles.high, candles.low, candles.close)
     wishes = (decisions.entry_long, decisions.exit_long)
-    settings = (10_000.0, SIZE, SLIPPAGE, STOP, TARGET)
-    records = (other.orders, other.fills, other.trades, curves)
+    settings = (10_000.0, SIZE, SLIPPAGE, STOP_LOSS, TAKE_PROFIT)
+    written = (other.orders, other.fills, other.trades, curves)
 
     def kernel() -> Any:
         journal.used[:] = 0
-        book = make_book(market, legs, plan.rules, 10_000.0)
-        assert run_bars(Run(market, legs, plan.rules, book, journal), 64)
+        book = make_book(market, legs, plan.rules, Account(10_000.0))
+        assert run_bars(Run(market, legs, plan.rules, targets, book, journal), 64)
         return journal.used[2], journal.equity[-1], book.account[0].max_drawdown
 
     def by_hand() -> Any:
-        return handwritten.crossover_loop(*prices, *wishes, settings, True, *records)
+        return handwritten.crossover_loop(*prices, *wishes, settings, True, *written)
 
     def bare() -> Any:
-        return handwritten.crossover_loop(*prices, *wishes, settings, False, *records)
+        return handwritten.crossover_loop(*prices, *wishes, settings, False, *written)
 
     assert kernel() == by_hand() == bare(), f"{kernel()} {by_hand()} {bare()}"
     for name in ("orders", "fills", "trades", "time", "equity", "exposure"):
@@ -172,33 +138,6 @@ def grow(sizes: list[int]) -> None:
         print(f"{bars:10,}   {seconds * 1e3:9.1f} ms   {seconds / bars * 1e9:7.1f} ns   {peak_memory(bars):9.0f}")
 
 
-def peak_memory(bars: int) -> float:
-    """Return how many bytes per bar a backtest needs at its peak beyond the candles, measured in a fresh process."""
-    code = (
-        f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'benchmarks')!r}]; import backtest, sptrader_lab as lab;"
-        "strategy = lab.load_strategy(backtest.STRATEGY); lab.backtest(strategy, backtest.make_candles(5000)).metrics;"
-        f"candles = backtest.make_candles({bars}); candles.fingerprint; candles.close_time;"
-        "before = backtest.forget_peak(); lab.backtest(strategy, candles).metrics;"
-        f"print((backtest.memory('VmHWM') - before) / {bars})"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return float(done.stdout)
-
-
-def forget_peak() -> int:
-    """Let the kernel of the system forget this process's peak memory; return what it holds now, bytes (Linux)."""
-    gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)  # give back what the making of candles left free
-    Path("/proc/self/clear_refs").write_text("5")
-    return memory("VmRSS")
-
-
-def memory(name: str) -> int:
-    """Return one line of /proc/self/status in bytes."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bars", type=int, default=1_000_000)
@@ -206,7 +145,7 @@ def main() -> None:
     parser.add_argument("--no-vectorbt", action="store_true", help="only our own figures")
     parser.add_argument("--no-growth", action="store_true", help="only the comparison")
     args = parser.parse_args()
-    print(f"Python {platform.python_version()}, numpy {np.__version__}, {os.cpu_count()} cores, {platform.machine()}\n")
+    print(f"{machine()}\n")
     compare(args.bars, args.repeats, with_vectorbt=not args.no_vectorbt)
     if not args.no_growth:
         grow([10_000, 100_000, 1_000_000, 10_000_000])

@@ -141,6 +141,7 @@ def write_fill(row, number, order, trade, time, bar, side, reason, quantity, pri
         reason,
     )
     row.quantity, row.price, row.commission, row.slippage = quantity, price, 0.0, side * (price - asked) * quantity
+    row.rate = 1.0
 
 
 @numba.njit(inline="always")
@@ -150,4 +151,4 @@ def write_trade(row, number, reason, entry_order, exit_order, time, entry_bar, b
     row.entry_time, row.exit_time, row.entry_bar, row.exit_bar = time[entry_bar], time[bar], entry_bar, bar
     row.bars, row.quantity, row.entry_price, row.exit_price = 1 + bar - entry_bar, quantity, entry, price
     row.gross = quantity * (price - entry)
-    row.costs, row.pnl = 0.0, quantity * (price - entry)
+    row.costs, row.pnl, row.rate = 0.0, quantity * (price - entry), 1.0

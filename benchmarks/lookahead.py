@@ -7,16 +7,9 @@ most a tenth of the run on a million.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
-
-from backtest import make_candles
-
-import sptrader_lab as lab
+from common import ROOT, lab, machine, make_candles
 
 STRATEGIES = ("ma_crossover", "bollinger_reversion")
 
@@ -38,6 +31,7 @@ def main() -> None:
     parser.add_argument("--bars", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--repeats", type=int, default=15)
     args = parser.parse_args()
+    print(f"{machine()}\n")
     print(f"{'strategy':<22}{'bars':>12}{'run ms':>10}{'check ms':>10}{'share':>8}")
     for name in STRATEGIES:
         strategy = lab.load_strategy(ROOT / "strategies" / f"{name}.yaml")
