@@ -35,7 +35,9 @@ METRICS: Final[Mapping[str, Metric]] = {
     "total_pnl": Metric("money", "end_capital - start_capital"),
     "total_return": Metric("fraction", "total_pnl / start_capital"),
     "cagr": Metric("fraction", "growth per 365.25 days, from the first candle's open to the last close"),
-    "buy_and_hold_return": Metric("fraction", "last close / first open - 1 of the only symbol, without costs"),
+    "buy_and_hold_return": Metric(
+        "fraction", "last close / first open - 1 of the only symbol, its splits counted, without costs"
+    ),
     "volatility": Metric("fraction", "std of the daily returns, per year"),
     "sharpe_ratio": Metric("ratio", "mean / std of the daily returns, per year"),
     "sortino_ratio": Metric("ratio", "mean / downside deviation of the daily returns, per year"),
