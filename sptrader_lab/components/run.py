@@ -5,25 +5,29 @@ from __future__ import annotations
 import inspect
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sptrader_lab.components.answer import Answer
 from sptrader_lab.components.spec import Spec
 from sptrader_lab.components.words import Column
 from sptrader_lab.errors import ComponentFailed, InputError, unknown
 from sptrader_lab.types.calendar import day_ends, trading_dates
 from sptrader_lab.types.candles import Candles
+from sptrader_lab.types.market import Market
 
+_NOWHERE: Final = Market()
 _FLOAT64: Final = np.dtype(np.float64)
 
 
 class CandleColumns(Mapping[str, Column]):
     """Every column that a component may name, made when first asked for; read-only arrays of the candles' length.
 
-    The candles' own, hl2, hlc3, ohlc4 (means of the prices named) and `day`: the trading day each candle belongs to
-    (S4), as days since 1970 of the date that names it.
+    The candles' own, hl2, hlc3, ohlc4 (means of the prices named), `time` (the opening instant in seconds since 1970, UTC) and
+    `day`: the trading day each candle belongs to (S4), as days since 1970 of the date that names it.
     """
 
     def __init__(self, candles: Candles) -> None:
@@ -73,10 +77,18 @@ _MADE: Final[dict[str, Callable[[Candles], Column]]] = {
     "hlc3": lambda candles: (candles.high + candles.low + candles.close) / 3.0,
     "ohlc4": lambda candles: (candles.open + candles.high + candles.low + candles.close) / 4.0,
     "day": _trading_day,
+    "time": lambda candles: candles.time / 1e9,
 }
 
 
-def run(spec: Spec, arrays: Sequence[Column], parameters: Mapping[str, Any]) -> tuple[Column, ...]:
+def run(
+    spec: Spec, arrays: Sequence[Column], parameters: Mapping[str, Any], market: Market = _NOWHERE
+) -> tuple[Column, ...]:
+    """Run a component and return its checked columns; see `ask`."""
+    return ask(spec, arrays, parameters, market).columns
+
+
+def ask(spec: Spec, arrays: Sequence[Column], parameters: Mapping[str, Any], market: Market = _NOWHERE) -> Answer:
     """Run a component and check what comes back.
 
     Parameters
@@ -85,11 +97,13 @@ def run(spec: Spec, arrays: Sequence[Column], parameters: Mapping[str, Any]) -> 
         One per input, in order. The component sees them read-only.
     parameters : mapping
         As `Spec.resolve` returns them; a missing one takes the function's own default.
+    market : Market
+        What the columns are of; only components of the older styles are told.
 
     Returns
     -------
-    tuple of numpy.ndarray of float64, shape (bars,)
-        One per output, read-only. Flags and whole numbers are converted.
+    Answer
+        Whose columns are float64, shape (bars,), one per output, read-only. Flags and whole numbers are converted.
 
     Raises
     ------
@@ -98,16 +112,23 @@ def run(spec: Spec, arrays: Sequence[Column], parameters: Mapping[str, Any]) -> 
         than one column of the candles' length per output.
     """
     seen = [_read_only(array) for array in arrays]
+    told = (market,) if spec.takes_market else ()
     try:
-        result = spec.function(*seen, **parameters)
-    except Exception as error:  # noqa: BLE001 - a component is the user's code, and may raise anything
+        result = spec.function(*told, *seen, **parameters)
+    except ComponentFailed:
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a component is the user's code, and may raise anything
         raise _failed(spec, parameters, error) from None
-    columns = result if isinstance(result, tuple) else (result,)
-    if len(columns) != len(spec.outputs):
+    answer = result if isinstance(result, Answer) else Answer(result if isinstance(result, tuple) else (result,))
+    if len(answer.columns) != len(spec.outputs):
         names = ", ".join(output.name for output in spec.outputs)
-        raise _misbehaved(spec, f"returned {len(columns)} columns, its signature names {len(spec.outputs)} ({names})")
+        raise _misbehaved(
+            spec, f"returned {len(answer.columns)} columns, its signature names {len(spec.outputs)} ({names})"
+        )
     bars = len(seen[0])
-    return tuple(_checked(spec, place, column, bars) for place, column in enumerate(columns))
+    return replace(
+        answer, columns=tuple(_checked(spec, place, column, bars) for place, column in enumerate(answer.columns))
+    )
 
 
 def _read_only(array: Column) -> Column:
@@ -145,7 +166,7 @@ def _misbehaved(spec: Spec, what: str) -> ComponentFailed:
     return ComponentFailed(f"component {spec.name}: {what}", place)
 
 
-def _failed(spec: Spec, parameters: Mapping[str, Any], error: Exception) -> ComponentFailed:
+def _failed(spec: Spec, parameters: Mapping[str, Any], error: BaseException) -> ComponentFailed:
     """Say what happened in the component, from its own first frame on; without one from the last frame."""
     own = last = error.__traceback__
     while own is not None and own.tb_frame.f_code.co_filename != spec.path:

@@ -14,6 +14,8 @@ from sptrader_lab.errors import InputError, nearest, unknown
 
 ParameterKind = Literal["int", "float", "bool", "str"]
 ComponentKind = Literal["indicator", "signal"]
+#: How a component is written: one function, TA-Lib's, a class or events of the older system, a script of its own.
+Style = Literal["native", "talib", "class", "events", "script"]
 Value = int | float | bool | str
 
 
@@ -27,7 +29,7 @@ class Parameter:
     low, high : float or None
         Bounds of a number, both included; None for bool and str.
     choices : tuple of str
-        What a str may be; empty for the other kinds.
+        What a str may be, anything when empty; empty for the other kinds.
     """
 
     name: str
@@ -54,8 +56,10 @@ class Parameter:
                 return plain
             raise InputError(f"{self.name} = {value!r} is not true or false")
         if self.kind == "str":
-            if isinstance(plain, str) and plain in self.choices:
+            if isinstance(plain, str) and (plain in self.choices or not self.choices):
                 return plain
+            if not self.choices:
+                raise InputError(f"{self.name} = {value!r} is not a text")
             near = nearest(str(plain), self.choices)
             hint = f" (did you mean {near!r}?)" if near else ""
             raise InputError(f"{self.name} = {value!r} is not one of {', '.join(self.choices)}{hint}")
@@ -85,10 +89,14 @@ class Input:
 
 @dataclass(frozen=True)
 class Output:
-    """One column that comes back; `labels` name the codes 0, 1, 2 ... where it holds codes."""
+    """One column that comes back; `labels` name the codes 0, 1, 2 ... where it holds codes.
+
+    A `mixed` one may hold words beside numbers, coded as `components.vocabulary` says.
+    """
 
     name: str
     labels: tuple[str, ...] = ()
+    mixed: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,11 +108,19 @@ class Spec:
     name : str
         The file's name, or ``talib.NAME``.
     function : callable
-        Takes the inputs' columns by position and the parameters by keyword.
+        Takes the inputs' columns by position and the parameters by keyword; of the older styles the `Market` before them.
     path : str
         The file, or ``talib``.
     sha256 : str
         Of the file's content; for TA-Lib of its name and version.
+    style : {"native", "talib", "class", "events", "script"}
+    lookback : int
+        Bars that it says it needs before its first value.
+    slots : int
+        Events that it can tell on one bar; each has outputs of its own, named as `slotted` says.
+    reshape : callable or None
+        Where outputs are only known when it runs: returns the component that answers to some names of outputs, and is given
+        some more inputs besides its own.
     """
 
     name: str
@@ -116,6 +132,15 @@ class Spec:
     function: Callable[..., Any]
     path: str
     sha256: str
+    style: Style = "native"
+    lookback: int = 0
+    slots: int = 1
+    reshape: Callable[[tuple[str, ...], tuple[Input, ...]], Spec] | None = None
+
+    @property
+    def takes_market(self) -> bool:
+        """Whether its function takes the `Market` before the columns."""
+        return self.style not in ("native", "talib")
 
     def resolve(self, parameters: Mapping[str, object]) -> dict[str, Value]:
         """Return every parameter, in the order of the signature, with defaults where none is given.
@@ -146,3 +171,8 @@ class Spec:
             if name in ("", output.name):
                 return output
         raise InputError(f"{self.name}: {unknown('output', name, [output.name for output in self.outputs])}")
+
+
+def slotted(output: str, slot: int) -> str:
+    """Return how the output of a bar's event number `slot` (0, 1, ...) is called: ``strength``, ``strength#2`` ..."""
+    return f"{output}#{slot + 1}" if slot else output
