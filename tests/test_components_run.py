@@ -125,7 +125,7 @@ def test_columns_made_of_prices_are_their_means_and_read_only():
     np.testing.assert_allclose(columns["hlc3"], (CANDLES.high + CANDLES.low + CANDLES.close) / 3, rtol=1e-15)
     ohlc4 = (CANDLES.open + CANDLES.high + CANDLES.low + CANDLES.close) / 4
     np.testing.assert_allclose(columns["ohlc4"], ohlc4, rtol=1e-15)
-    np.testing.assert_array_equal(columns["time"] * 1e9, CANDLES.time)
+    np.testing.assert_array_equal(columns["time"], CANDLES.time // 10**9)
     assert set(columns) == set("open high low close volume spread hl2 hlc3 ohlc4 day time".split())
     assert "hl2" in columns
     assert "hl3" not in columns
