@@ -129,7 +129,7 @@ def test_columns_made_of_prices_are_their_means_and_read_only():
     assert set(columns) == set("open high low close volume spread hl2 hlc3 ohlc4 day time".split())
     assert "hl2" in columns
     assert "hl3" not in columns
-    assert len(columns) == 10
+    assert len(columns) == 11
     assert columns["hl2"] is columns["hl2"]
     assert not any(column.flags.writeable for column in columns.values())
     with pytest.raises(InputError, match=r"unknown column 'clsoe'\. Did you mean 'close'.*EURUSD 1h"):
