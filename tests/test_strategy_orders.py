@@ -249,6 +249,10 @@ def test_one_cancels_the_other_is_a_rule():
         ("{expiry: day}", "an expiry of bars or days; a market order fills at the next open"),
         ("{type: stop, offset: 0.01, limit_offset: 0.01}", "type: stop_limit has a limit besides"),
         ("{type: stop, offset: 0.01, expiry: dya}", "must be gtc (until it fills), day, {bars: 5} or a length of time"),
+        (
+            "{type: stop, offset: 0.01, expiry: 200000d}",
+            "'200000d'; must be gtc (until it fills), day, {bars: 5} or a length",
+        ),
         ("{type: stop, offset: 0.01, expiry: {bars: 0}}", "entry.order.expiry.bars: '0'; must be a whole number"),
         ("{type: stop, offset: 0.01, oco: true}", "entry.order.oco of a strategy that only enters long"),
         ("{type: stop, price: close > 1}", "is true or false; a number is needed here"),

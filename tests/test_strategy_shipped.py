@@ -30,6 +30,16 @@ def run(*words: str) -> int:
     return args.run(args)
 
 
+def test_portfolios_are_checked_as_what_they_are(capsys, tmp_path):
+    shipped = ROOT / "portfolios" / "two_trends.yaml"
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(shipped.read_text().replace("limits:", "limts:"))
+    assert run(str(shipped), str(broken)) == 1
+    good, _, bad = capsys.readouterr().out.partition("broken.yaml:")
+    assert "ok (two_trends; a portfolio of ma_crossover, donchian_breakout)" in good
+    assert "did you mean 'limits'" in bad
+
+
 def test_there_are_at_least_six_long_and_short_among_them():
     loaded = [load_strategy(file, library=LIBRARY) for file in FILES]
     assert len(loaded) >= 6

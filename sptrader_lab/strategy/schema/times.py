@@ -20,6 +20,8 @@ _HOURS: Final = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
 _CLOCK: Final = re.compile(r"(\d{1,2}):(\d{2})")
 _DURATION: Final = re.compile(r"(\d+)\s*([smhdw])")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+#: A hundred years: longer than any candles, and far from where instants in ns end.
+_LONGEST: Final = 36_525 * 86_400
 
 
 def _through(parse: Callable[[str], object]) -> Callable[[object], str]:
@@ -112,7 +114,10 @@ def duration(value: object) -> int:
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None or len(match[1]) > 6 or int(match[1]) < 1:
         raise refused(value, "must be a length of time like 30m, 4h or 2d")
-    return int(match[1]) * _UNITS[match[2]] * 1_000_000_000
+    seconds = int(match[1]) * _UNITS[match[2]]
+    if seconds > _LONGEST:
+        raise refused(value, "must be a length of time of at most a hundred years, 36525d")
+    return seconds * 1_000_000_000
 
 
 def _zone(word: str) -> None:
