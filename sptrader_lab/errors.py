@@ -5,6 +5,7 @@ LabError
 ├── CandleError           candles that are missing, broken or ambiguous
 │   ├── ImportRefused     a file whose columns, dates or rows can't be trusted as they are
 │   └── MissingCandles    the store holds no candles for the question
+│       └── MissingDataset  a candle file of an old workspace is not there; also a FileNotFoundError, as old files expect
 ├── StrategyError         a YAML with problems; `.problems` lists all of them
 ├── ComponentError        a component that can't be loaded or that broke its contract
 │   ├── ComponentFailed   it raised while running; `.component_traceback` is its own
@@ -37,6 +38,10 @@ class ImportRefused(CandleError):
 
 class MissingCandles(CandleError):
     """The store holds no candles for the question."""
+
+
+class MissingDataset(MissingCandles, FileNotFoundError):
+    """A candle file of an old workspace is not there."""
 
 
 class ComponentError(LabError):

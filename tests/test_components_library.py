@@ -19,7 +19,8 @@ from sptrader_lab.components.library import own_library, scan
 from sptrader_lab.components.run import candle_columns, run
 
 LIBRARY = scan(own_library())
-NAMES = sorted(LIBRARY.specs)
+NAMES = sorted(name for name, spec in LIBRARY.specs.items() if spec.style == "native")
+SCRIPTS = sorted(name for name, spec in LIBRARY.specs.items() if spec.style == "script")
 NAN = float("nan")
 CANDLES = exam_candles(600, seed=3)
 
@@ -40,7 +41,7 @@ def test_the_library_holds_what_daily_use_needs():
     assert kinds["signal"] >= set("ma_crossover threshold breakout band_reversion macd_cross".split())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *SCRIPTS])
 def test_a_component_is_described_to_whoever_chooses_it(name):
     spec = LIBRARY.specs[name]
     assert spec.summary
@@ -59,6 +60,13 @@ def test_a_component_passes_the_exam_on_awkward_candles(name, seed):
 def test_a_component_passes_the_exam_on_real_candles(name, eurusd_1h):
     """S2, S17."""
     exam = examine(LIBRARY.specs[name], eurusd_1h, library=LIBRARY)
+    assert exam.passed, str(exam)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_passes_the_exam(name):
+    """S2, S17; on fewer candles, because a script is a process for each of them."""
+    exam = examine(LIBRARY.specs[name], exam_candles(120, seed=1), library=LIBRARY)
     assert exam.passed, str(exam)
 
 

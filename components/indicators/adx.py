@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 
 import talib
 
-from sptrader_lab.components import Bounds, Column, where_defined
+from sptrader_lab.components import Bounds, Column, run_as_script, where_defined
 
 
 class Directions(NamedTuple):
@@ -33,3 +33,7 @@ def adx(high: Column, low: Column, close: Column, *, period: Annotated[int, Boun
         return tuple(function(highs, lows, closes, timeperiod=period) for function in functions)
 
     return Directions(*where_defined(lines, high, low, close, outputs=3))
+
+
+if __name__ == "__main__":
+    run_as_script()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import talib
 
-from sptrader_lab.components import Bounds, Column, where_defined
+from sptrader_lab.components import Bounds, Column, run_as_script, where_defined
 
 
 def atr(high: Column, low: Column, close: Column, *, period: Annotated[int, Bounds(1, 1000)] = 14) -> Column:
@@ -30,3 +30,7 @@ def atr(high: Column, low: Column, close: Column, *, period: Annotated[int, Boun
 
     (line,) = where_defined(average, high, low, close)
     return line
+
+
+if __name__ == "__main__":
+    run_as_script()

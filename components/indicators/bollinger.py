@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 
 import talib
 
-from sptrader_lab.components import Bounds, Column, where_defined
+from sptrader_lab.components import Bounds, Column, run_as_script, where_defined
 
 
 class Bands(NamedTuple):
@@ -39,3 +39,7 @@ def bollinger(
         return talib.BBANDS(part, timeperiod=period, nbdevup=deviations, nbdevdn=deviations)
 
     return Bands(*where_defined(bands, close, outputs=3))
+
+
+if __name__ == "__main__":
+    run_as_script()

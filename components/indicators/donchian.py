@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 
 import talib
 
-from sptrader_lab.components import Bounds, Column, where_defined
+from sptrader_lab.components import Bounds, Column, run_as_script, where_defined
 
 
 class Channel(NamedTuple):
@@ -33,3 +33,7 @@ def donchian(high: Column, low: Column, *, period: Annotated[int, Bounds(2, 5000
         return talib.DONCHIAN(highs, lows, timeperiod=period)
 
     return Channel(*where_defined(lines, high, low, outputs=3))
+
+
+if __name__ == "__main__":
+    run_as_script()

@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 
 import talib
 
-from sptrader_lab.components import Bounds, Column, where_defined
+from sptrader_lab.components import Bounds, Column, run_as_script, where_defined
 
 
 class Channel(NamedTuple):
@@ -44,3 +44,7 @@ def keltner(
         return talib.KC(highs, lows, closes, timeperiod=period, atrperiod=atr_period, nbdev=multiple)
 
     return Channel(*where_defined(lines, high, low, close, outputs=3))
+
+
+if __name__ == "__main__":
+    run_as_script()

@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 
 import talib
 
-from sptrader_lab.components import Bounds, Column, where_defined
+from sptrader_lab.components import Bounds, Column, run_as_script, where_defined
 
 
 class Macd(NamedTuple):
@@ -44,3 +44,7 @@ def macd(
         return talib.MACD(part, fastperiod=fast, slowperiod=slow, signalperiod=signal)
 
     return Macd(*where_defined(lines, close, outputs=3))
+
+
+if __name__ == "__main__":
+    run_as_script()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import talib
 
-from sptrader_lab.components import Bounds, Column, where_defined
+from sptrader_lab.components import Bounds, Column, run_as_script, where_defined
 
 
 def rsi(close: Column, *, period: Annotated[int, Bounds(2, 1000)] = 14) -> Column:
@@ -24,3 +24,7 @@ def rsi(close: Column, *, period: Annotated[int, Bounds(2, 1000)] = 14) -> Colum
     """
     (line,) = where_defined(lambda part: talib.RSI(part, timeperiod=period), close)
     return line
+
+
+if __name__ == "__main__":
+    run_as_script()

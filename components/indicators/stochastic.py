@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 
 import talib
 
-from sptrader_lab.components import Bounds, Column, where_defined
+from sptrader_lab.components import Bounds, Column, run_as_script, where_defined
 
 
 class Stochastic(NamedTuple):
@@ -43,3 +43,7 @@ def stochastic(
         return talib.STOCH(highs, lows, closes, fastk_period=k_period, slowk_period=k_smoothing, slowd_period=d_period)
 
     return Stochastic(*where_defined(lines, high, low, close, outputs=2))
+
+
+if __name__ == "__main__":
+    run_as_script()

@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import talib
 
-from sptrader_lab.components import Bounds, Column, where_defined
+from sptrader_lab.components import Bounds, Column, run_as_script, where_defined
 
 
 class Supertrend(NamedTuple):
@@ -42,3 +42,7 @@ def supertrend(
         return line, np.where(np.isnan(line), np.nan, trend)
 
     return Supertrend(*where_defined(lines, high, low, close, outputs=2))
+
+
+if __name__ == "__main__":
+    run_as_script()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sptrader_lab.components import Column
+from sptrader_lab.components import Column, run_as_script
 from sptrader_lab.kernel.compile import compiled
 
 
@@ -36,3 +36,7 @@ def _by_day(price: Column, volume: Column, day: Column) -> Column:
         if units > 0.0:
             out[i] = money / units
     return out
+
+
+if __name__ == "__main__":
+    run_as_script()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import talib
 
-from sptrader_lab.components import Bounds, Column, where_defined
+from sptrader_lab.components import Bounds, Column, run_as_script, where_defined
 
 
 def wma(close: Column, *, period: Annotated[int, Bounds(1, 5000)] = 20) -> Column:
@@ -24,3 +24,7 @@ def wma(close: Column, *, period: Annotated[int, Bounds(1, 5000)] = 20) -> Colum
     """
     (line,) = where_defined(lambda part: talib.WMA(part, timeperiod=period), close)
     return line
+
+
+if __name__ == "__main__":
+    run_as_script()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
-from sptrader_lab.components import Bounds, Column
+from sptrader_lab.components import Bounds, Column, run_as_script
 from sptrader_lab.kernel.compile import compiled
 
 
@@ -41,3 +41,7 @@ def _zscore(values: Column, period: int) -> Column:
         if variance > 0.0:
             out[i] = -total / period / np.sqrt(variance)
     return out
+
+
+if __name__ == "__main__":
+    run_as_script()

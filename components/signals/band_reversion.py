@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, NamedTuple
 
-from sptrader_lab.components import Bounds, Column, Labels, Requires
+from sptrader_lab.components import Bounds, Column, Labels, Requires, run_as_script
 from sptrader_lab.components.crossing import crossing, one_sided
 
 
@@ -35,3 +35,7 @@ def band_reversion(
     up, up_strength = crossing(close, lower, confirmation_bars, 0.0)
     down, down_strength = crossing(close, upper, confirmation_bars, 0.0)
     return Reversion(*one_sided(up, up_strength, down, down_strength))
+
+
+if __name__ == "__main__":
+    run_as_script()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, NamedTuple
 
-from sptrader_lab.components import Bounds, Column, Labels, Requires
+from sptrader_lab.components import Bounds, Column, Labels, Requires, run_as_script
 from sptrader_lab.components.crossing import crossing, one_sided
 from sptrader_lab.kernel.rolling import shift
 
@@ -39,3 +39,7 @@ def breakout(
     up, up_strength = crossing(close, shift(upper, 1), confirmation_bars, min_separation)
     down, down_strength = crossing(close, shift(lower, 1), confirmation_bars, min_separation)
     return Breakout(*one_sided(up, up_strength, down, down_strength))
+
+
+if __name__ == "__main__":
+    run_as_script()

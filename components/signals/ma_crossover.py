@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, NamedTuple
 
-from sptrader_lab.components import Bounds, Column, Labels, Requires
+from sptrader_lab.components import Bounds, Column, Labels, Requires, run_as_script
 from sptrader_lab.components.crossing import crossing
 
 
@@ -36,3 +36,7 @@ def ma_crossover(
         Bars in a row on the new side, the crossing bar being the first.
     """
     return Crossover(*crossing(ma_fast, ma_slow, confirmation_bars, min_separation))
+
+
+if __name__ == "__main__":
+    run_as_script()

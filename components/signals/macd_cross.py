@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, NamedTuple
 
-from sptrader_lab.components import Bounds, Column, Labels, Requires
+from sptrader_lab.components import Bounds, Column, Labels, Requires, run_as_script
 from sptrader_lab.components.crossing import crossing
 
 
@@ -31,3 +31,7 @@ def macd_cross(
         Bars in a row on the new side, the crossing bar being the first.
     """
     return Crossover(*crossing(macd, signal, confirmation_bars, 0.0))
+
+
+if __name__ == "__main__":
+    run_as_script()

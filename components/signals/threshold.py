@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from sptrader_lab.components import Bounds, Column, Labels, Requires
+from sptrader_lab.components import Bounds, Column, Labels, Requires, run_as_script
 from sptrader_lab.components.crossing import crossing, one_sided
 
 
@@ -42,3 +42,7 @@ def threshold(
     up, up_strength = crossing(value, np.full(len(value), upper), confirmation_bars, 0.0)
     down, down_strength = crossing(value, np.full(len(value), lower), confirmation_bars, 0.0)
     return Passed(*one_sided(up, up_strength, down, down_strength))
+
+
+if __name__ == "__main__":
+    run_as_script()

@@ -9,12 +9,14 @@ from typing import Any, Final
 import numpy as np
 
 from sptrader_lab.components.library import Library
-from sptrader_lab.components.run import candle_columns, run
-from sptrader_lab.components.spec import Spec
-from sptrader_lab.components.words import Column
+from sptrader_lab.components.run import ask, candle_columns, run
+from sptrader_lab.components.spec import Output, Spec
+from sptrader_lab.components.vocabulary import word
+from sptrader_lab.components.words import Column, Requires
 from sptrader_lab.errors import ComponentError, ComponentFailed
 from sptrader_lab.types.calendar import DAY, HOUR
 from sptrader_lab.types.candles import Candles
+from sptrader_lab.types.market import Market
 
 #: Bars without a value put before the candles, as another component's warm-up would.
 _UNDEFINED: Final = 37
@@ -104,8 +106,23 @@ def gather(spec: Spec, candles: Candles, library: Library, asked_by: tuple[str, 
         needed = library.find(each.requires.component)
         wanted = needed.outputs.index(needed.output(each.requires.output))
         inner = gather(needed, candles, library, (*asked_by, spec.name))
-        arrays.append(run(needed, inner, needed.resolve(each.requires.parameters))[wanted])
+        given = _rebound(needed, each.requires, columns, inner)
+        arrays.append(run(needed, inner, needed.resolve(given), market_of(candles))[wanted])
     return arrays
+
+
+def market_of(candles: Candles) -> Market:
+    """Return what components of the older styles are told of their candles."""
+    return Market(candles.symbol, candles.timeframe, candles.day_end)
+
+
+def _rebound(needed: Spec, requires: Requires, columns: Mapping[str, Column], inner: list[Column]) -> dict[str, Any]:
+    """Return the parameters of a requirement; a `source` that is no parameter replaces the close in `inner`."""
+    given = dict(requires.parameters)
+    rebinds = "source" not in {each.name for each in needed.parameters} and needed.inputs[0].name == "close"
+    if "source" in given and rebinds and not needed.takes_market:
+        inner[0] = columns[str(given.pop("source"))]
+    return given
 
 
 def examine(
@@ -120,7 +137,8 @@ def examine(
 
     It gives one float64 column of the candles' length per output, leaves its inputs alone, gives the same bits twice,
     moves nothing when later bars are taken away (S2), bears undefined bars before its inputs begin, says nothing about
-    those, and codes only what it has labels for.
+    those, and codes only what it has labels for. Components of the older styles know candles, which are never undefined, so
+    only their required indicators begin late, and of their signals only the event must be silent there.
 
     Parameters
     ----------
@@ -137,23 +155,43 @@ def examine(
         When a requirement can't be found or fails; the component's own failures are findings.
     """
     inputs = list(arrays) if arrays is not None else gather(spec, candles, library or Library((), ()))
-    chosen = spec.resolve(parameters or {})
+    asked = _Asked(spec, spec.resolve(parameters or {}), market_of(candles))
     copies = [array.copy() for array in inputs]
     findings: list[Finding] = []
     warmup: dict[str, int] = {}
     try:
-        full = run(spec, inputs, chosen)
-        findings.append(Finding("one float64 column of the candles' length per output", passed=True))
+        answer = ask(spec, inputs, asked.parameters, asked.market)
+        full = answer.columns
+        question = "one float64 column of the candles' length per output"
+        findings.append(Finding(question, passed=not answer.failed, seen="\n".join(answer.notes)))
         untouched = all(first_moved(old, new) is None for old, new in zip(copies, inputs, strict=True))
         findings.append(Finding("its inputs are left alone", untouched))
-        warmup = {each.name: _undefined(column) for each, column in zip(spec.outputs, full, strict=True)}
-        findings.append(_same_twice(spec, full, run(spec, inputs, chosen)))
-        findings.append(_no_lookahead(spec, inputs, chosen, full))
-        findings.append(_bears_undefined(spec, inputs, chosen, full))
+        warmup = {each.name: _undefined(column) for each, column in zip(*_told(spec, full), strict=True)}
+        findings.append(_same_twice(spec, full, asked.about(inputs)))
+        findings.append(_no_lookahead(asked, inputs, full))
+        findings.append(_bears_undefined(asked, inputs, full))
         findings.append(_codes(spec, full))
     except ComponentFailed as error:
         findings.append(Finding("it runs", passed=False, seen=str(error)))
     return Exam(spec.name, len(candles), tuple(findings), warmup)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A component, with everything but its inputs."""
+
+    spec: Spec
+    parameters: Mapping[str, Any]
+    market: Market
+
+    def about(self, inputs: Sequence[Column]) -> tuple[Column, ...]:
+        return run(self.spec, inputs, self.parameters, self.market)
+
+
+def _told(spec: Spec, full: Sequence[Column]) -> tuple[Sequence[Output], Sequence[Column]]:
+    """Return the outputs that must say something or nothing: of an old signal the event, which the others describe."""
+    count = 1 if spec.takes_market and spec.kind == "signal" else len(spec.outputs)
+    return spec.outputs[:count], full[:count]
 
 
 def _undefined(column: Column) -> int:
@@ -177,39 +215,51 @@ def prefix_lengths(bars: int) -> list[int]:
     return sorted({length for length in (1, 2, *spread, bars - 1) if 0 < length < bars})
 
 
-def _no_lookahead(
-    spec: Spec, inputs: Sequence[Column], parameters: Mapping[str, Any], full: Sequence[Column]
-) -> Finding:
+def _no_lookahead(asked: _Asked, inputs: Sequence[Column], full: Sequence[Column]) -> Finding:
+    if _sees_only_its_past(asked.spec):
+        return Finding(NO_LOOKAHEAD, passed=True, seen="it is run for each candle alone and handed none after it")
     lengths = prefix_lengths(len(inputs[0]))
     for length in lengths:
-        part = run(spec, [array[:length] for array in inputs], parameters)
-        for output, whole, prefix in zip(spec.outputs, full, part, strict=True):
+        part = asked.about([array[:length] for array in inputs])
+        for output, whole, prefix in zip(asked.spec.outputs, full, part, strict=True):
             bar = first_moved(whole, prefix)
             if bar is not None:
-                values = f"{float(whole[bar])!r} with all {len(whole):,} bars, {float(prefix[bar])!r} with the first {length:,}"
+                values = f"{_shown(whole[bar])} with all {len(whole):,} bars, {_shown(prefix[bar])} with the first {length:,}"
                 return Finding(NO_LOOKAHEAD, passed=False, seen=f"{output.name} at bar {bar} is {values}")
     return Finding(NO_LOOKAHEAD, passed=True, seen=f"{len(lengths)} prefixes")
 
 
-def _bears_undefined(
-    spec: Spec, inputs: Sequence[Column], parameters: Mapping[str, Any], full: Sequence[Column]
-) -> Finding:
+def _sees_only_its_past(spec: Spec) -> bool:
+    """Whether a script is run once per candle, and so can't look ahead; in batches it can."""
+    return spec.style == "script" and not getattr(spec.function, "batch", True)
+
+
+def _shown(value: float) -> str:
+    """Return a value as its component says it."""
+    number = float(value)
+    return repr(word(number) or number)
+
+
+def _bears_undefined(asked: _Asked, inputs: Sequence[Column], full: Sequence[Column]) -> Finding:
     """Begin every input but the day with NaN: no value may come of it, and the others must still come."""
+    spec = asked.spec
     question = "undefined bars before the inputs begin give nothing, and spoil nothing behind them"
     shifted = []
     for each, array in zip(spec.inputs, inputs, strict=True):
         late = array.copy()
-        if each.name != "day":
+        if each.requires is not None or (each.name != "day" and not spec.takes_market):
             late[:_UNDEFINED] = np.nan
         shifted.append(late)
-    columns = run(spec, shifted, parameters)
-    for output, whole, column in zip(spec.outputs, full, columns, strict=True):
+    if spec.takes_market and not any(each.requires for each in spec.inputs):
+        return Finding(question, passed=True, seen="not asked; it takes only candles, which are never undefined")
+    columns = asked.about(shifted)
+    for output, whole, column in zip(*_told(spec, full), _told(spec, columns)[1], strict=True):
         head = column[:_UNDEFINED]
         said = np.flatnonzero(head != 0.0 if spec.kind == "signal" else ~np.isnan(head))
         if len(said):
             bar = int(said[0])
             nothing = "0" if spec.kind == "signal" else "NaN"
-            seen = f"{output.name} at bar {bar} is {float(head[bar])!r}, not {nothing}"
+            seen = f"{output.name} at bar {bar} is {_shown(head[bar])}, not {nothing}"
             return Finding(question, passed=False, seen=seen)
         needed = _undefined(whole) + _UNDEFINED
         if needed < len(whole) // 2 and np.isnan(column[needed:]).all():

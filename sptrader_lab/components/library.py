@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from sptrader_lab.components.native import load
+from sptrader_lab.components.reading import read
 from sptrader_lab.components.spec import Spec
 from sptrader_lab.errors import ComponentError, unknown
 
@@ -113,7 +113,7 @@ def scan(*folders: Path | str) -> Library:
     run once per process.
     """
     chosen = tuple(dict.fromkeys(Path(folder).resolve() for folder in folders))
-    paths = dict.fromkeys(path for folder in chosen for path in _files(folder))
+    paths = dict.fromkeys(path for folder in chosen for path in component_files(folder))
     return Library(chosen, tuple(_read(path) for path in paths))
 
 
@@ -156,7 +156,8 @@ def _holds_components(folder: Path) -> bool:
     return folder.name == "components" or any((folder / name).is_dir() for name in KIND_FOLDERS)
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def component_files(folder: Path) -> Iterator[Path]:
+    """Return every component file of a folder, in order; none of them is run."""
     roots = [folder / name for name in KIND_FOLDERS if (folder / name).is_dir()] or [folder]
     for root in roots:
         for path in sorted(root.rglob("*.py")):
@@ -167,6 +168,6 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _read(path: Path) -> Spec | Broken:
     try:
-        return load(path)
+        return read(path)
     except ComponentError as error:
         return Broken(str(path), error)

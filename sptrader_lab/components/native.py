@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import ast
-import hashlib
-import importlib.util
 import inspect
-import sys
-import threading
-import traceback
 import typing
 from collections.abc import Callable
 from pathlib import Path
@@ -16,16 +11,15 @@ from types import ModuleType
 from typing import Any, Final
 
 from sptrader_lab.components.docstrings import descriptions, summary
+from sptrader_lab.components.modules import broken, once, run_file, syntax_tree
 from sptrader_lab.components.spec import ComponentKind, Input, Output, Parameter, ParameterKind, Spec
 from sptrader_lab.components.words import Bounds, Choices, Labels, Requires
-from sptrader_lab.errors import ComponentError, InputError, nearest
+from sptrader_lab.errors import InputError, nearest
 
 #: What an input may be called without saying what fills it.
 CANDLE_COLUMNS: Final = ("open", "high", "low", "close", "volume", "spread", "hl2", "hlc3", "ohlc4", "day")
 
 _KINDS: Final[dict[type, ParameterKind]] = {bool: "bool", int: "int", float: "float", str: "str"}
-_loaded: dict[tuple[str, str], Spec] = {}
-_lock = threading.RLock()
 
 
 def load(path: Path) -> Spec:
@@ -37,69 +31,30 @@ def load(path: Path) -> Spec:
         With file, line and rule: no valid Python, raises while loading, not exactly one public function, or a signature
         that says too little.
     """
-    path = path.resolve()
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ComponentError(f"{path}: can't be read: {error.strerror}") from None
-    key = str(path), hashlib.sha256(content).hexdigest()
-    with _lock:
-        if key not in _loaded:
-            definition = _public_function(path, content)
-            module = _run_file(path, content, key[1])
-            _loaded[key] = _Signature(path, definition, module).spec(key[1])
-        return _loaded[key]
+    return once("native", path, _build)
 
 
-def _broken(path: Path, line: int, what: str) -> ComponentError:
-    return ComponentError(f"{path}:{line}: {what}")
+def _build(path: Path, content: bytes, sha256: str) -> tuple[Spec, dict[str, str]]:
+    definition = _public_function(path, syntax_tree(path, content))
+    return _Signature(path, definition, run_file(path, content, sha256)).spec(sha256), {}
 
 
-def _public_function(path: Path, content: bytes) -> ast.FunctionDef:
+def _public_function(path: Path, tree: ast.Module) -> ast.FunctionDef:
     """Return the definition of the file's one public function, before any of the file runs."""
-    try:
-        tree = ast.parse(content, str(path))
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None) or 1
-        raise _broken(path, line, f"not valid Python: {getattr(error, 'msg', error)}") from None
     functions = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
     public = [node for node in functions if not node.name.startswith("_")]
     if not public:
         rule = f"a component file holds one, named like the file: def {path.stem}(close, *, ...)"
-        raise _broken(path, 1, f"no public function; {rule}")
+        raise broken(path, 1, f"no public function; {rule}")
     if len(public) > 1:
         names = " and ".join(node.name for node in public)
-        raise _broken(
-            path, public[1].lineno, f"{len(public)} public functions ({names}); keep one, start others with _"
-        )
+        raise broken(path, public[1].lineno, f"{len(public)} public functions ({names}); keep one, start others with _")
     only = public[0]
     if only.name != path.stem:
-        raise _broken(path, only.lineno, f"function {only.name!r} is not named like its file; call it {path.stem!r}")
+        raise broken(path, only.lineno, f"function {only.name!r} is not named like its file; call it {path.stem!r}")
     if isinstance(only, ast.AsyncFunctionDef):
-        raise _broken(path, only.lineno, f"{only.name!r} is async; a component is a plain function")
+        raise broken(path, only.lineno, f"{only.name!r} is async; a component is a plain function")
     return only
-
-
-def _run_file(path: Path, content: bytes, sha256: str) -> ModuleType:
-    """Run the file as a module of its own; sys.path stays as it is.
-
-    The name is the same in every process, and registered, because numba's disk cache looks the module up.
-    """
-    place = hashlib.sha256(str(path).encode()).hexdigest()[:12]
-    name = f"sptrader_component_{path.stem}_{place}_{sha256[:12]}"
-    module_spec = importlib.util.spec_from_file_location(name, path)
-    if module_spec is None:  # pragma: no cover - importlib gives one for every .py file
-        raise _broken(path, 1, "is no Python file")
-    module = importlib.util.module_from_spec(module_spec)
-    sys.modules[name] = module
-    try:
-        exec(compile(content, str(path), "exec"), module.__dict__)  # noqa: S102 - these bytes are what sha256 names
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-        line = frames[-1].lineno or 1 if frames else 1
-        raise _broken(path, line, f"raises while loading: {type(error).__name__}: {error}") from error
-    return module
 
 
 class _Signature:
@@ -111,13 +66,13 @@ class _Signature:
         self.line = definition.lineno
         function = getattr(module, definition.name)
         if not callable(function):
-            raise _broken(path, self.line, f"{definition.name!r} is not a function any more when the file has run")
+            raise broken(path, self.line, f"{definition.name!r} is not a function any more when the file has run")
         self.function: Callable[..., Any] = function
         self.plain = inspect.unwrap(getattr(function, "py_func", function))
         try:
             self.hints = typing.get_type_hints(self.plain, include_extras=True)
         except Exception as error:  # noqa: BLE001 - an annotation is the user's code, and may raise anything
-            raise _broken(path, self.line, f"an annotation can't be read: {type(error).__name__}: {error}") from None
+            raise broken(path, self.line, f"an annotation can't be read: {type(error).__name__}: {error}") from None
 
     def spec(self, sha256: str) -> Spec:
         signature = inspect.signature(self.plain)
@@ -126,13 +81,13 @@ class _Signature:
         parameters: list[Parameter] = []
         for each in signature.parameters.values():
             if each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD):
-                raise _broken(self.path, self.line, f"*{each.name} says nothing; name every column and parameter")
+                raise broken(self.path, self.line, f"*{each.name} says nothing; name every column and parameter")
             if each.kind is each.KEYWORD_ONLY:
                 parameters.append(self._parameter(each, described.get(each.name, "")))
             else:
                 inputs.append(self._input(each))
         if not inputs:
-            raise _broken(self.path, self.line, "no column comes in; name at least one, such as close, before the *")
+            raise broken(self.path, self.line, "no column comes in; name at least one, such as close, before the *")
         outputs = self._outputs()
         kind = _kind(self.path, outputs)
         text = summary(self.plain.__doc__)
@@ -156,7 +111,7 @@ class _Signature:
     def _input(self, each: inspect.Parameter) -> Input:
         line = self.lines.get(each.name, self.line)
         if each.default is not each.empty:
-            raise _broken(
+            raise broken(
                 self.path, line, f"column {each.name!r} has a default; parameters stand behind a * of their own"
             )
         requires = next((extra for extra in self._extras(each.name)[1] if isinstance(extra, Requires)), None)
@@ -165,7 +120,7 @@ class _Signature:
             hint = f" (did you mean {near!r}?)" if near else ""
             known = ", ".join(CANDLE_COLUMNS)
             need = f'or say what fills it: {each.name}: Annotated[Column, Requires("sma", period=10)]'
-            raise _broken(self.path, line, f"unknown column {each.name!r}{hint}; candles have {known}; {need}")
+            raise broken(self.path, line, f"unknown column {each.name!r}{hint}; candles have {known}; {need}")
         return Input(each.name, requires)
 
     def _parameter(self, each: inspect.Parameter, description: str) -> Parameter:
@@ -173,27 +128,27 @@ class _Signature:
         bare, extras = self._extras(each.name)
         if each.annotation is each.empty:
             rule = f"write it like {each.name}: Annotated[int, Bounds(2, 500)] = 20"
-            raise _broken(self.path, line, f"parameter {each.name!r} is not annotated; {rule}")
+            raise broken(self.path, line, f"parameter {each.name!r} is not annotated; {rule}")
         if bare not in _KINDS:
             shown = getattr(bare, "__name__", str(bare))
-            raise _broken(self.path, line, f"parameter {each.name!r} is a {shown}; it can be int, float, bool or str")
+            raise broken(self.path, line, f"parameter {each.name!r} is a {shown}; it can be int, float, bool or str")
         if each.default is each.empty:
-            raise _broken(self.path, line, f"parameter {each.name!r} has no default")
+            raise broken(self.path, line, f"parameter {each.name!r} has no default")
         kind = _KINDS[bare]
         bounds = next((extra for extra in extras if isinstance(extra, Bounds)), None)
         choices = next((extra.words for extra in extras if isinstance(extra, Choices)), ())
         if kind in ("int", "float") and bounds is None:
             rule = f"write it like {each.name}: Annotated[{kind}, Bounds(2, 500)] = {each.default!r}"
-            raise _broken(self.path, line, f"parameter {each.name!r} has no bounds; {rule}")
+            raise broken(self.path, line, f"parameter {each.name!r} has no bounds; {rule}")
         if kind == "str" and not choices:
             rule = f'write it like {each.name}: Annotated[str, Choices("one", "other")] = "one"'
-            raise _broken(self.path, line, f"parameter {each.name!r} has no choices; {rule}")
+            raise broken(self.path, line, f"parameter {each.name!r} has no choices; {rule}")
         low, high = (bounds.low, bounds.high) if bounds else (None, None)
         parameter = Parameter(each.name, kind, each.default, low, high, choices, description)
         try:
             return Parameter(each.name, kind, parameter.check(each.default), low, high, choices, description)
         except InputError as error:
-            raise _broken(self.path, line, f"the default of parameter {error}") from None
+            raise broken(self.path, line, f"the default of parameter {error}") from None
 
     def _outputs(self) -> tuple[Output, ...]:
         bare, extras = self._extras("return")
@@ -201,7 +156,7 @@ class _Signature:
             hints = typing.get_type_hints(bare, include_extras=True)
             outputs = [Output(name, _labels(getattr(hints.get(name), "__metadata__", ()))) for name in bare._fields]
             if not outputs:
-                raise _broken(self.path, self.line, f"{bare.__name__} names no output")
+                raise broken(self.path, self.line, f"{bare.__name__} names no output")
             return tuple(outputs)
         return (Output(self.path.stem, _labels(extras)),)
 

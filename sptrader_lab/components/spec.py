@@ -27,7 +27,7 @@ class Parameter:
     ----------
     kind : {"int", "float", "bool", "str"}
     low, high : float or None
-        Bounds of a number, both included; None for bool and str.
+        Bounds of a number, both included; None where there is none, and for bool and str.
     choices : tuple of str
         What a str may be, anything when empty; empty for the other kinds.
     """
@@ -65,10 +65,19 @@ class Parameter:
             raise InputError(f"{self.name} = {value!r} is not one of {', '.join(self.choices)}{hint}")
         return self._number(plain)
 
+    @property
+    def range(self) -> str:
+        """The bounds of a number in words, such as `from 2 to 500`; empty without any."""
+        if self.low is not None and self.high is not None:
+            return f"from {self.low:g} to {self.high:g}"
+        if self.low is not None:
+            return f"from {self.low:g} up"
+        return "" if self.high is None else f"up to {self.high:g}"
+
     def _number(self, value: object) -> int | float:
         low = -math.inf if self.low is None else self.low
         high = math.inf if self.high is None else self.high
-        rule = f"{'a whole number' if self.kind == 'int' else 'a number'} from {low:g} to {high:g}"
+        rule = f"{'a whole number' if self.kind == 'int' else 'a number'} {self.range}".strip()
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise InputError(f"{self.name} = {value!r} is not {rule}")
         if isinstance(value, float) and (not math.isfinite(value) or (self.kind == "int" and value != int(value))):
