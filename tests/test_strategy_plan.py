@@ -209,9 +209,11 @@ def test_no_candles_give_no_decisions():
 @pytest.mark.parametrize("file", sorted(STRATEGIES.glob("*.yaml")), ids=lambda file: file.stem)
 def test_a_prefix_of_the_candles_gives_a_prefix_of_the_decisions_s2(file, eurusd_1h):
     made = make_plan(load_strategy(file, library=LIBRARY), LIBRARY)
-    full = made.decide(eurusd_1h, made.compute(eurusd_1h))
+    scripted = any(call.spec.style == "script" for call in made.calls)  # a process for each candle
+    hours = eurusd_1h[:250] if scripted else eurusd_1h
+    full = made.decide(hours, made.compute(hours))
     for cut in (1, 200, 1501):
-        part = eurusd_1h[:cut]
+        part = hours[:cut]
         found = made.decide(part, made.compute(part))
         for whole, short in zip(full, found, strict=True):
             assert np.array_equal(whole[:cut], short, equal_nan=whole.dtype.kind == "f")

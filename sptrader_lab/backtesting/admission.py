@@ -14,10 +14,11 @@ from sptrader_lab.types.candles import Candles
 
 _MODES: Final = ("check", "exhaustive", "off")
 _ON_ERROR: Final = ("raise", "continue")
+_ON_LOOKAHEAD: Final = ("error", "warn")
 _HOW: Final = "give Candles: CandleStore('data').candles('EURUSD', '1h'), or Candles.from_frame(...) for a pandas frame"
 
 
-def check_words(on_error: str, mode: str) -> None:
+def check_words(on_error: str, mode: str, on_lookahead: str) -> None:
     """Refuse words that no option knows.
 
     Raises
@@ -29,6 +30,8 @@ def check_words(on_error: str, mode: str) -> None:
         raise InputError(unknown("on_component_error", str(on_error), _ON_ERROR))
     if mode not in _MODES:
         raise InputError(unknown("lookahead mode", str(mode), _MODES))
+    if on_lookahead not in _ON_LOOKAHEAD:
+        raise InputError(unknown("on_lookahead", str(on_lookahead), _ON_LOOKAHEAD))
 
 
 def check_store(given: Any) -> None:

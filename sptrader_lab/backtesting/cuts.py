@@ -6,15 +6,19 @@ Everything is drawn from a seed, strategy and candles, so a run is checked at th
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sptrader_lab.strategy.binder import Call
+from sptrader_lab.strategy.compute import Computed
 from sptrader_lab.strategy.evaluate import Evaluator
 from sptrader_lab.strategy.filters import local_minutes
-from sptrader_lab.strategy.plan import Computed, Plan
+from sptrader_lab.strategy.plan import Plan
+from sptrader_lab.strategy.told import telling_outputs
 from sptrader_lab.types.calendar import DAY
 from sptrader_lab.types.candles import Candles
 
@@ -38,14 +42,14 @@ class Stretch(NamedTuple):
     stop: int
 
 
-def stretches(plan: Plan, candles: Candles, computed: Computed) -> list[Stretch]:
-    """Return stretches, one from each of as many equal parts of the candles, around the sharpest jump of some output.
+def stretches(plan: Plan, candles: Candles, computed: Computed, calls: Sequence[Call]) -> list[Stretch]:
+    """Return stretches, one from each of as many equal parts of the candles, around the sharpest jump of some call's output.
 
     Where a component counts days, they lie on different weekdays and at different hours, for they may be shorter than a day.
     """
     bars, random = len(candles), generator(plan, candles)
     budget = max(_LEAST, int(bars * _SHARE))
-    lines = [line for call in plan.calls for line in computed.outputs[call.key].values()]
+    lines = [computed.outputs[call.key][each.name] for call in calls for each in telling_outputs(call.spec)]
     undefined = max(int(np.isnan(line[:_SEARCHED]).argmin()) for line in lines)
     warm = max(_WARM, min(3 * undefined, budget // (2 * _CUTS)))
     count = max(1, min(bars // _ZONE, budget // (_CUTS * (warm + _ZONE // 2))))
@@ -81,8 +85,8 @@ def _another_time(candles: Candles, part: slice, bands: int, taken: list[int]) -
 
 
 def counts_days(plan: Plan) -> bool:
-    """Say whether some component takes `day`; without it none can tell the hour or the weekday."""
-    return any("day" in call.inputs for call in plan.calls)
+    """Say whether some component takes `day` or `time`; without them none can tell the hour or the weekday."""
+    return any("day" in call.inputs or "time" in call.inputs for call in plan.calls)
 
 
 def _day_began(plan: Plan, computed: Computed, bar: int) -> int:

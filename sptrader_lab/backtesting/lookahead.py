@@ -12,26 +12,32 @@ waits for more history than a stretch has; and a future known without later bars
 
 Each call is given the run's own inputs, cut, so that the one that peeks is accused and not those behind it. Conditions and filters
 are the laboratory's own and take no later bar. A component that fails on a part proves nothing there; that is counted.
+
+A script that is asked candle by candle runs in a process that was told no later one, so it is not run again.
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
 from sptrader_lab.backtesting import cuts
+from sptrader_lab.backtesting.blame import Moved, first_difference, responsible, run_part
 from sptrader_lab.backtesting.cuts import Stretch
 from sptrader_lab.candles.progress import bar as progress_bar
-from sptrader_lab.components.exam import first_moved
-from sptrader_lab.components.run import run
+from sptrader_lab.components import vocabulary
 from sptrader_lab.components.words import Column
-from sptrader_lab.errors import ComponentFailed, LookaheadError
+from sptrader_lab.errors import LookaheadError
 from sptrader_lab.strategy.binder import Call
-from sptrader_lab.strategy.plan import Computed, Plan
+from sptrader_lab.strategy.compute import Computed
+from sptrader_lab.strategy.plan import Plan
+from sptrader_lab.strategy.told import telling_outputs
 from sptrader_lab.types.candles import Candles
 
 Mode = Literal["check", "exhaustive", "off"]
+#: What becomes of a run in which something looks ahead.
+OnFound = Literal["error", "warn"]
 
 #: Of the candles, the part that prefixes may add up to, about, and the bars that they get anyway.
 _SHARE: Final = 0.02
@@ -50,8 +56,20 @@ def prefix_lengths(bars: int, seed: str) -> list[int]:
     return sorted({longest, *(int(length) for length in drawn)})
 
 
-def check(plan: Plan, candles: Candles, computed: Computed, lengths: list[int]) -> str:
-    """Run the plan's components on prefixes and on stretches, compare bit for bit; return what that covered.
+class Checked(NamedTuple):
+    """What a check covered, and what it found: a sentence for each component whose values moved, by its call's key."""
+
+    covered: str
+    moved: dict[str, str]
+
+
+def check(plan: Plan, candles: Candles, computed: Computed, lengths: list[int], on_found: OnFound = "error") -> Checked:
+    """Run the plan's components on prefixes and on stretches, and compare bit for bit.
+
+    Parameters
+    ----------
+    on_found : {"error", "warn"}
+        With ``warn`` all components are looked at, each until it has moved once.
 
     Raises
     ------
@@ -60,17 +78,20 @@ def check(plan: Plan, candles: Candles, computed: Computed, lengths: list[int]) 
     """
     bars, symbol = len(candles), f"{candles.symbol} {candles.timeframe}"
     calls = [call for call in plan.calls if call.key not in computed.failures]
+    stepwise = [call for call in calls if sees_no_later_candle(call)]
+    calls = [call for call in calls if call not in stepwise]
+    aside = f"; {len(stepwise)} ran candle by candle and had nothing later, by construction" if stepwise else ""
     if not lengths or not calls:
-        return f"{symbol}: nothing to check"
-    work = np.zeros(2, np.int64)  # bars, failures
-    expected = sum(computed.seconds.values()) * sum(lengths) / bars
+        return Checked(f"{symbol}: nothing to check{aside}", {})
+    asking = Asking(candles, computed, on_found)
+    expected = sum(computed.seconds[call.key] for call in calls) * sum(lengths) / bars
     with progress_bar(len(lengths) if expected > _PATIENCE else 0, f"{symbol}: look-ahead") as shown:
         for length in lengths:
             for call in calls:
-                work += _compare(call, candles, computed, Stretch(0, bars, bars), {length - 1})
+                asking.compare(call, Stretch(0, bars, bars), {length - 1})
             shown.update()
     random = cuts.generator(plan, candles)
-    stretches = cuts.stretches(plan, candles, computed)
+    stretches = cuts.stretches(plan, candles, computed, calls)
     wanted = -(-24 // len(stretches)) if cuts.counts_days(plan) else 2
     hours, begun, ended = set[int](), set[int](), set[int]()
     for stretch in stretches:
@@ -79,51 +100,72 @@ def check(plan: Plan, candles: Candles, computed: Computed, lengths: list[int]) 
         chosen |= cuts.drawn(candles, stretch, wanted, hours, random)
         begun, ended = begun | set(begins.tolist()), ended | chosen
         for call in calls:
-            work += _compare(call, candles, computed, stretch, chosen)
-    failed = f"; {work[1]:,} of the runs failed for want of candles and prove nothing" if work[1] else ""
-    return (
-        f"{symbol}: no value moved when components ran again on fewer candles ({len(calls)} on {len(lengths)} prefixes and "
+            asking.compare(call, stretch, chosen)
+    failed = f"; {asking.failed:,} of the runs failed for want of candles and prove nothing" if asking.failed else ""
+    count = len(asking.moved)
+    said = "no value moved" if not count else f"values of {count} of {len(calls)} moved, none of the others"
+    return Checked(
+        f"{symbol}: {said} when components ran again on fewer candles ({len(calls)} on {len(lengths)} prefixes and "
         f"{len(stretches)} stretches, cut at {len(ended)} bars, {len(begun & ended)} of them where a rule begins to hold; "
-        f"{work[0] / bars / len(calls):,.1%} of the components' work){failed}"
+        f"{asking.bars / bars / len(calls):,.1%} of the components' work){failed}{aside}",
+        asking.moved,
     )
 
 
-def _compare(call: Call, candles: Candles, computed: Computed, stretch: Stretch, ends: set[int]) -> tuple[int, int]:
-    """Run a call on a stretch whole and as known at the close of each cut; return how many bars ran and how often it failed."""
-    start, first, stop = stretch
-    # From the first candle on, the run itself is the whole.
-    whole = _run(call, computed, start, stop) if start else tuple(computed.outputs[call.key].values())
-    worked = stop - start if start else 0
-    if whole is None:
-        return worked, 1
-    failed = 0
-    jumps = {cuts.jump(whole[first % len(whole)], stretch)} if first < stop else set[int]()
-    for last in sorted(ends | jumps):
-        parts = _run(call, computed, start, last + 1)
-        worked += last + 1 - start
-        failed += parts is None
-        for output, full, part in zip(call.spec.outputs, whole, parts or (), strict=False):
-            bar = first_moved(full, part)
-            if bar is not None:
-                raise LookaheadError(_moved(call, output.name, candles, stretch, last, bar, full[bar], part[bar]))
-    return worked, failed
+def sees_no_later_candle(call: Call) -> bool:
+    """Say whether a component is asked candle by candle, in a process that was never told a later one."""
+    return call.spec.style == "script" and not call.spec.function.batch  # type: ignore[attr-defined]
 
 
-def _run(call: Call, computed: Computed, start: int, stop: int) -> tuple[Column, ...] | None:
-    """Return what a call gives for bars start..stop-1, None when it fails."""
-    try:
-        return run(call.spec, [computed.columns[name][start:stop] for name in call.inputs], call.parameters)
-    except ComponentFailed:
-        return None
+class Asking:
+    """Components asked again on parts of the candles of one run, and what that brought to light."""
+
+    def __init__(self, candles: Candles, computed: Computed, on_found: OnFound) -> None:
+        self.candles = candles
+        self.computed = computed
+        self.on_found = on_found
+        self.moved: dict[str, str] = {}
+        self.bars = 0
+        self.failed = 0
+
+    def compare(self, call: Call, stretch: Stretch, ends: set[int]) -> None:
+        """Run a call on a stretch whole and as known at the close of each cut, unless it has moved already."""
+        if call.key in self.moved:
+            return
+        start, first, stop = stretch
+        # From the first candle on, the run itself is the whole.
+        whole = self._run(call, start, stop) if start else tuple(self.computed.outputs[call.key].values())
+        if whole is None:
+            return
+        telling = whole[: len(telling_outputs(call.spec))]
+        jumps = {cuts.jump(telling[first % len(telling)], stretch)} if first < stop else set[int]()
+        for last in sorted(ends | jumps):
+            parts = self._run(call, start, last + 1)
+            moved = None if parts is None else first_difference(call, whole, parts)
+            if moved is not None:
+                self._found(call, Moved(*moved, stretch, last))
+                return
+
+    def _run(self, call: Call, start: int, stop: int) -> tuple[Column, ...] | None:
+        found = run_part(call, self.candles, self.computed, start, stop)
+        self.bars += stop - start
+        self.failed += found is None
+        return found
+
+    def _found(self, call: Call, moved: Moved) -> None:
+        text = f"{_told(call, self.candles, moved)}{responsible(call, self.candles, self.computed, moved)}"
+        if self.on_found == "error":
+            raise LookaheadError(text)
+        self.moved[call.key] = text
 
 
-def _moved(
-    call: Call, output: str, candles: Candles, stretch: Stretch, last: int, bar: int, full: float, part: float
-) -> str:
-    at = stretch.start + bar
+def _told(call: Call, candles: Candles, moved: Moved) -> str:
+    stretch = moved.stretch
+    at = stretch.start + moved.bar
     when = str(candles.time[at : at + 1].view("datetime64[ns]")[0])[:19]
+    full, part = (repr(vocabulary.word(value) or value) for value in (moved.full, moved.part))
     return (
-        f"{call.key} looks ahead: output {output!r} at bar {at} ({when} UTC) is {float(full)!r} when bars {stretch.start:,} to "
-        f"{stretch.stop - 1:,} are known, but {float(part)!r} when only those up to {last:,} are (S2). "
+        f"{call.key} looks ahead: output {moved.output.name!r} at bar {at} ({when} UTC) is {full} when bars {stretch.start:,} to "
+        f"{stretch.stop - 1:,} are known, but {part} when only those up to {moved.last:,} are (S2). "
         f"See {call.spec.path or 'the component'}; a value may use bars up to its own only."
     )

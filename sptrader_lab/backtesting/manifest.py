@@ -1,4 +1,4 @@
-"""Manifest: every resolved input of a run, whose hash is its id, and the texts that let it run again."""
+"""Manifest: every resolved input of a run, whose hash is its id."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import hashlib
 import platform
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
 from sptrader_lab.backtesting.members import Member
+from sptrader_lab.backtesting.sources import helpers, source_folder
 from sptrader_lab.backtesting.world import World
-from sptrader_lab.errors import ComponentError
 from sptrader_lab.kernel.compile import source_hash
 from sptrader_lab.strategy.plan import Plan
-from sptrader_lab.strategy.portfolio import Portfolio
+from sptrader_lab.strategy.values import is_path
 from sptrader_lab.types.candles import Candles
 from sptrader_lab.types.records import INTRABAR, RULES, TARGET
 from sptrader_lab.types.version import __version__
@@ -22,7 +21,7 @@ from sptrader_lab.types.version import __version__
 _LIBRARIES: Final = ("numpy", "numba", "ta-lib", "pandas")
 
 
-def make_manifest(world: World, *, on_error: str, lookahead: str) -> dict[str, Any]:
+def make_manifest(world: World, *, on_error: str, lookahead: str, on_lookahead: str) -> dict[str, Any]:
     """Return strategies, components, rules, candles, instruments, account and versions, as plain data.
 
     `strategies` has an entry per strategy; what a run of a single one is most often asked for stands beside it too.
@@ -44,6 +43,7 @@ def make_manifest(world: World, *, on_error: str, lookahead: str) -> dict[str, A
         "start": world.start,
         "on_component_error": on_error,
         "lookahead": lookahead,
+        "on_lookahead": on_lookahead,
         "versions": {
             "sptrader_lab": __version__,
             "kernel": source_hash(),
@@ -59,7 +59,7 @@ def _strategy(member: Member, world: World) -> dict[str, Any]:
     return {
         **_identity(plan),
         "name": member.name,
-        "components": {call.spec.name: call.spec.sha256 for call in plan.calls},
+        "components": {call.spec.name: call.spec.sha256 for call in plan.calls} | _helpers(plan),
         "rules": {**rules, "intrabar": INTRABAR[int(rules["intrabar"])], "allocation": member.allocation},
         "targets": [{name: target[name].item() for name in TARGET.names or ()} for target in plan.targets],
         "candles": {one.symbol: one.fingerprint for one in member.candles},
@@ -67,14 +67,16 @@ def _strategy(member: Member, world: World) -> dict[str, Any]:
     }
 
 
+def _helpers(plan: Plan) -> dict[str, str]:
+    """Return what components import of their workspaces, whose changes change a run as theirs do."""
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in helpers(plan).items()}
+
+
 def _identity(plan: Plan) -> dict[str, Any]:
     strategy = plan.strategy
-    return {"name": strategy.name, "sha256": strategy.sha256, "parameters": dict(strategy.parameters)}
-
-
-def source_folder(world: World, member: Member) -> str:
-    """Return the folder of a strategy's texts among the sources of its run; "" where it is the only one."""
-    return "" if len(world.members) == 1 else f"strategies/{world.members.index(member) + 1}/"
+    replaced = {name: value for name, value in strategy.origin.overrides.items() if is_path(name)}
+    known = {"name": strategy.name, "sha256": strategy.sha256, "parameters": dict(strategy.parameters)}
+    return {**known, "values": replaced} if replaced else known
 
 
 @cache
@@ -92,31 +94,3 @@ def _described(candles: Candles) -> dict[str, Any]:
         "rows": len(candles),
         "fingerprint": candles.fingerprint,
     }
-
-
-def read_sources(world: World, portfolio: Portfolio | None) -> dict[str, str]:
-    """Return the texts of the run by the path that a re-run gives them: strategies, their components, the portfolio.
-
-    Raises
-    ------
-    ComponentError
-        When a file is no longer what was run.
-    """
-    found = {} if portfolio is None else {"portfolio.yaml": portfolio.text}
-    for member in world.members:
-        folder = source_folder(world, member)
-        found |= {f"{folder}{name}": text for name, text in _texts(member.plan).items()}
-    return found
-
-
-def _texts(plan: Plan) -> dict[str, str]:
-    found = {"strategy.yaml": plan.strategy.text}
-    for call in plan.calls:
-        path = Path(call.spec.path)
-        if path.suffix != ".py":  # TA-Lib's functions have no file
-            continue
-        content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != call.spec.sha256:
-            raise ComponentError(f"{path} changed while the run was under way; run again")
-        found[f"components/{call.spec.kind}s/{path.name}"] = content.decode()
-    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -17,13 +17,17 @@ from sptrader_lab.backtesting.world import World
 from sptrader_lab.candles.gaps import coverage
 from sptrader_lab.errors import InputError
 from sptrader_lab.kernel.layout import Leg
-from sptrader_lab.strategy.plan import Computed
+from sptrader_lab.strategy.compute import Computed
+from sptrader_lab.strategy.told import logs
 from sptrader_lab.types.candles import Candles
 from sptrader_lab.types.decisions import Decisions
 from sptrader_lab.types.instruments import Instrument, plain
 from sptrader_lab.types.outcome import Outcome
 from sptrader_lab.types.records import TARGET, records
 from sptrader_lab.types.signals import Overlay, SignalEvents
+
+#: How a warning begins that no reader may miss.
+_LOOKS_AHEAD: Final = "LOOKS AHEAD"
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +80,7 @@ class Prepared:
         plan = self.member.plan
         found = list(plan.notes(self.candles))
         found += plan.silence(self.candles, self.computed, self.own)
-        found += [f"{key} failed and is undefined on every bar: {why}" for key, why in self.computed.failures.items()]
+        found += plan.remarks(self.candles, self.computed)
         if self.pacing is not None:
             found.append(self.pacing.lost(self.own, start))
         return found
@@ -94,13 +98,13 @@ def prepare(world: World, on_error: Literal["raise", "continue"]) -> list[Prepar
             pacing = None if traded_on.timeframe == candles.timeframe else pace(candles, traded_on)
             decisions = own
             if pacing is not None:
-                _refuse_close(member, candles, traded_on)
+                refuse_close(member, candles, traded_on)
                 decisions = pacing.decisions(own)._replace(session_exit=member.plan.session_exit(traded_on))
             found.append(Prepared(member, candles, computed, own, Leg(strategy, symbol, decisions), pacing))
     return found
 
 
-def _refuse_close(member: Member, signals: Candles, traded: Candles) -> None:
+def refuse_close(member: Member, signals: Candles, traded: Candles) -> None:
     """Refuse fills at the close where signals are longer: the last traded close may be older than the signal (S2, S3)."""
     if member.plan.rules[0].fill_close:
         raise InputError(
@@ -121,19 +125,53 @@ def joined_rules(members: Sequence[Member]) -> tuple[np.recarray[Any, Any], np.r
     return rules, np.concatenate([records(0, TARGET), *tables]).view(np.recarray)
 
 
-def check_lookahead(prepared: Sequence[Prepared], outcome: Outcome, mode: looking.Mode) -> str:
-    """Look for values that move when later bars are taken away, and say what that covered (S2)."""
+class Seen(NamedTuple):
+    """What the look-ahead check covered, and a warning for each component that failed it."""
+
+    covered: str
+    warnings: tuple[str, ...]
+
+
+def check_lookahead(
+    prepared: Sequence[Prepared], outcome: Outcome, mode: looking.Mode, on_found: looking.OnFound
+) -> Seen:
+    """Look for values that move when later bars are taken away, and say what that covered (S2).
+
+    Raises
+    ------
+    LookaheadError
+        When some do, unless `on_found` is ``warn``; each component is reported once then, on the first symbol where it shows.
+    """
     if mode == "off":
-        return "not checked: switched off by the caller"
+        return Seen("not checked: switched off by the caller", ())
     several = len({one.leg.strategy for one in prepared}) > 1
     covered = []
+    moved: dict[str, str] = {}
     for one in prepared:
         lengths = looking.prefix_lengths(len(one.candles), one.member.plan.strategy.sha256)
         if mode == "exhaustive":
             lengths = sorted({*lengths, *one.order_lengths(outcome)})
-        said = looking.check(one.member.plan, one.candles, one.computed, lengths)
-        covered.append(f"{one.member.name} on {said}" if several else said)
-    return "; ".join(covered)
+        said = looking.check(one.member.plan, one.candles, one.computed, lengths, on_found)
+        covered.append(f"{one.member.name} on {said.covered}" if several else said.covered)
+        moved = {**said.moved, **moved}
+    told = "; ".join(covered)
+    if not moved:
+        return Seen(told, ())
+    return Seen(
+        f"{_LOOKS_AHEAD}: {'; '.join(moved)}. {told}",
+        tuple(f"{_LOOKS_AHEAD}: {text.replace(' looks ahead: ', ': ', 1)}" for text in moved.values()),
+    )
+
+
+def all_logs(prepared: Sequence[Prepared]) -> dict[str, str]:
+    """Return what components printed, by their calls; where there are several legs, with strategy and symbol before."""
+    found = {}
+    several = len({one.leg.strategy for one in prepared}) > 1
+    for one in prepared:
+        who = f"{one.member.name} " if several else ""
+        place = f"{who}{one.candles.symbol} " if len(prepared) > 1 else ""
+        found.update({f"{place}{key}": text for key, text in logs(one.computed).items()})
+    return found
 
 
 def all_warnings(world: World, prepared: Sequence[Prepared]) -> tuple[str, ...]:

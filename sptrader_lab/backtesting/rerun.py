@@ -13,6 +13,7 @@ from sptrader_lab.backtesting.conversion import Rates
 from sptrader_lab.backtesting.facts import instrument_of
 from sptrader_lab.backtesting.members import Member
 from sptrader_lab.backtesting.run import run
+from sptrader_lab.backtesting.sources import ROOTS
 from sptrader_lab.backtesting.world import World
 from sptrader_lab.components.library import scan
 from sptrader_lab.errors import RunError
@@ -84,6 +85,7 @@ def rerun(run_id: str, folder: str | Path = "data/runs") -> Rerun:
             None,
             on_error=manifest["on_component_error"],
             mode=manifest["lookahead"],
+            on_found=manifest.get("on_lookahead", "error"),  # runs of earlier versions knew nothing else
         )
     return Rerun(saved, result, result.digest == saved.digest, _changed("", saved.manifest, result.manifest))
 
@@ -114,10 +116,10 @@ def _member(
     facts: Mapping[str, Any], workspace: Path, kept: Mapping[str, Candles], leverage: tuple[float, str]
 ) -> Member:
     folder = workspace / facts["source"]
-    library = scan(folder / "components")
+    library = scan(*(folder / root for root in ROOTS if (folder / root).is_dir()))
     strategy = load_strategy(folder / "strategy.yaml", library=library, leverage=leverage)
     own = {name: value for name, value in facts["parameters"].items() if name in strategy.referenced_parameters}
-    plan = make_plan(strategy.with_parameters(own), library)
+    plan = make_plan(strategy.with_values({**own, **facts.get("values", {})}), library)
     candles = tuple(kept[fingerprint] for fingerprint in facts["candles"].values())
     return Member(facts["name"], plan, candles, facts["rules"]["allocation"])
 

@@ -10,11 +10,19 @@ from typing import Any, Literal
 from sptrader_lab.backtesting import lookahead as looking
 from sptrader_lab.backtesting.admission import as_candles, check_store, check_words
 from sptrader_lab.backtesting.explain import Explainer
-from sptrader_lab.backtesting.manifest import make_manifest, read_sources
+from sptrader_lab.backtesting.manifest import make_manifest
 from sptrader_lab.backtesting.members import Member, paired
 from sptrader_lab.backtesting.portfolio import members_of
-from sptrader_lab.backtesting.prepare import Prepared, all_warnings, check_lookahead, joined_rules, prepare
+from sptrader_lab.backtesting.prepare import (
+    Prepared,
+    all_logs,
+    all_warnings,
+    check_lookahead,
+    joined_rules,
+    prepare,
+)
 from sptrader_lab.backtesting.simulate import simulate
+from sptrader_lab.backtesting.sources import read_sources
 from sptrader_lab.backtesting.traded import TradeOn
 from sptrader_lab.backtesting.world import World, find_world, marks_per_year
 from sptrader_lab.candles.store import CandleStore
@@ -46,6 +54,7 @@ def backtest(
     store: CandleStore | None = None,
     on_component_error: Literal["raise", "continue"] = "raise",
     lookahead: looking.Mode = "check",
+    on_lookahead: looking.OnFound = "error",
 ) -> Result:
     """Run a strategy, several strategies or a portfolio over candles, in one account.
 
@@ -71,6 +80,9 @@ def backtest(
     lookahead : {"check", "exhaustive", "off"}
         How components are tested for looking ahead (S2): on fewer candles, cut where a peek would pay; besides at
         every bar with an order; or not at all.
+    on_lookahead : {"error", "warn"}
+        A component that looks ahead ends the run, or is reported in a warning that begins with LOOKS AHEAD, as does
+        `result.lookahead`; what such a run earned it could not have earned.
 
     Returns
     -------
@@ -84,9 +96,9 @@ def backtest(
     ComponentFailed
         When a component raises, with its own traceback.
     LookaheadError
-        When a component uses later bars.
+        When a component uses later bars, unless `on_lookahead` is ``warn``.
     """
-    check_words(on_component_error, lookahead)
+    check_words(on_component_error, lookahead, on_lookahead)
     check_store(store)
     begin = None if start is None else parse_time(start)
     portfolio: Portfolio | None = None
@@ -96,11 +108,16 @@ def backtest(
     else:
         members = _members(strategy, candles, parameters)
     world = find_world(members, portfolio=portfolio, capital=capital, start=begin, trade_on=trade_on, store=store)
-    return run(world, portfolio, on_error=on_component_error, mode=lookahead)
+    return run(world, portfolio, on_error=on_component_error, mode=lookahead, on_found=on_lookahead)
 
 
 def run(
-    world: World, portfolio: Portfolio | None, *, on_error: Literal["raise", "continue"], mode: looking.Mode
+    world: World,
+    portfolio: Portfolio | None,
+    *,
+    on_error: Literal["raise", "continue"],
+    mode: looking.Mode,
+    on_found: looking.OnFound = "error",
 ) -> Result:
     """Run over everything that has been found; see `backtest`."""
     surroundings, (rules, targets) = world.surroundings, joined_rules(world.members)
@@ -132,7 +149,7 @@ def run(
 
     default = outcome(None)
     started = _lap(seconds, "simulation", started)
-    covered = check_lookahead(prepared, default, mode)
+    seen = check_lookahead(prepared, default, mode, on_found)
     _lap(seconds, "look-ahead check", started)
     return Result(
         outcome=default,
@@ -142,12 +159,13 @@ def run(
         currency=world.account.currency,
         days_per_year=marks_per_year(world.traded, world.instruments),
         day_end=world.day_end,
-        manifest=make_manifest(world, on_error=on_error, lookahead=mode),
+        manifest=make_manifest(world, on_error=on_error, lookahead=mode, on_lookahead=on_found),
         sources=read_sources(world, portfolio),
         signal_events=tuple(events for one in prepared for events in one.events()),
         overlays=_overlays(world, prepared),
-        lookahead=covered,
-        warnings=all_warnings(world, prepared),
+        lookahead=seen.covered,
+        warnings=(*seen.warnings, *all_warnings(world, prepared)),
+        logs=all_logs(prepared),
         seconds=seconds,
         band=lambda: _band(default, outcome, world.account.capital),
         instruments=world.instruments,

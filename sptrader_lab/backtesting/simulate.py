@@ -19,7 +19,18 @@ from sptrader_lab.kernel.layout import (
     make_market,
 )
 from sptrader_lab.kernel.loop import run_bars
-from sptrader_lab.kernel.state import CASHFLOWS, ENTER_LONG, ENTER_SHORT, STEPS, Book, Journal, Market, Records, Run
+from sptrader_lab.kernel.state import (
+    CASHFLOWS,
+    ENTER_LONG,
+    ENTER_SHORT,
+    STEPS,
+    Book,
+    Journal,
+    Legs,
+    Market,
+    Records,
+    Run,
+)
 from sptrader_lab.types.account import Account
 from sptrader_lab.types.calendar import DayEnd
 from sptrader_lab.types.candles import Candles
@@ -79,18 +90,32 @@ def simulate(
     notice_first_use()
     market = make_market(candles, contracts, day_end, start, surroundings)
     columns = make_legs(candles, ordered)
+    book, journal = drive(market, columns, rules, records(0, TARGET) if targets is None else targets, account)
+    return _outcome(_marks(candles, market, book), book, journal)
+
+
+def drive(
+    market: Market, columns: Legs, rules: Records, targets: Records, account: Account, journal: Journal | None = None
+) -> tuple[Book, Journal]:
+    """Run the kernel to the last candle, enlarging the journal whenever it is full.
+
+    Parameters
+    ----------
+    journal : Journal, optional
+        An empty one to write to, with room for every step; one of its own unless given.
+    """
     book = make_book(market, columns, rules, account)
     # What one step may write: of every slot an entry, its exits by targets and stop, and what cash flows since the last.
-    most = max(int(rules.targets.max(initial=0)), int(np.diff(market.action_first).max(initial=0)))
-    room = (4 + most) * (len(book.positions) + len(ordered)) + 8
-    # An entry leaves about two orders; the memory of records that never come is never touched.
-    likely = 2 * int(np.count_nonzero(columns.flags & (ENTER_LONG | ENTER_SHORT))) + room
-    steps = int((market.last - market.begin).max(initial=0))
-    journal = make_journal(max(min(likely, _MOST_AT_FIRST), 2 * room), steps, len(rules))
-    aims = records(0, TARGET) if targets is None else targets
-    while not run_bars(Run(market, columns, rules, aims, book, journal), room):
+    most = max(int(rules["targets"].max(initial=0)), int(np.diff(market.action_first).max(initial=0)))
+    room = (4 + most) * (len(book.positions) + len(columns.symbol)) + 8
+    if journal is None:
+        # An entry leaves about two orders; the memory of records that never come is never touched.
+        likely = 2 * int(np.count_nonzero(columns.flags & (ENTER_LONG | ENTER_SHORT))) + room
+        steps = int((market.last - market.begin).max(initial=0))
+        journal = make_journal(max(min(likely, _MOST_AT_FIRST), 2 * room), steps, len(rules))
+    while not run_bars(Run(market, columns, rules, targets, book, journal), room):
         journal = enlarged(journal, room)
-    return _outcome(_marks(candles, market, book), book, journal)
+    return book, journal
 
 
 def _check_legs(candles: Sequence[Candles], legs: Sequence[Leg]) -> None:

@@ -40,6 +40,9 @@ def add(subparsers: Any) -> None:
     )
     parser.add_argument("--capital", type=float, help="equity before the first candle; the strategy's unless given")
     parser.add_argument("--lookahead", default="check", help="check (default), exhaustive or off")
+    parser.add_argument(
+        "--on-lookahead", default="error", help="error (default) or warn: go on although a component looks ahead"
+    )
     parser.add_argument("--on-component-error", default="raise", help="raise (default) or continue")
     parser.add_argument("--report", metavar="FILE", help="write an HTML report that opens offline")
     parser.add_argument("--csv", metavar="FOLDER", help="write trades, orders, fills, equity and metrics as CSV")
@@ -85,12 +88,12 @@ def _strategy(store: CandleStore, args: argparse.Namespace) -> tuple[Result, str
     from sptrader_lab.backtesting.shelf import warmed_up
     from sptrader_lab.strategy.plan import make_plan
 
-    strategy = lab.load_strategy(args.strategy).with_parameters(_assignments(args.param))
+    strategy = lab.load_strategy(args.strategy).with_parameters(assignments(args.param))
     library = strategy.origin.library
     warm_up = make_plan(strategy, library).warm_up if library is not None else 0
-    start, end = _range(strategy.backtest, args)
+    start, end = measured_range(strategy.backtest, args)
     timeframe = args.timeframe or strategy.backtest.data_frequency or "1h"
-    candles = [warmed_up(store, symbol, timeframe, start, end, warm_up) for symbol in _symbols(store, args.symbol)]
+    candles = [warmed_up(store, symbol, timeframe, start, end, warm_up) for symbol in symbols(store, args.symbol)]
     return lab.backtest(strategy, candles, start=start, store=store, **_options(args)), start
 
 
@@ -102,12 +105,17 @@ def _portfolio(store: CandleStore, args: argparse.Namespace) -> tuple[Result, st
     if beside:
         raise InputError(f"{args.strategy} is a portfolio and says its own {beside[0]}s; leave --{beside[0]} out")
     portfolio = lab.load_portfolio(args.strategy)
-    start, end = _range(portfolio.backtest, args)
+    start, end = measured_range(portfolio.backtest, args)
     return lab.backtest(portfolio.measured(start, end), store=store, **_options(args)), start
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
-    return {"capital": args.capital, "lookahead": args.lookahead, "on_component_error": args.on_component_error}
+    return {
+        "capital": args.capital,
+        "lookahead": args.lookahead,
+        "on_lookahead": args.on_lookahead,
+        "on_component_error": args.on_component_error,
+    }
 
 
 def _rerun(args: argparse.Namespace) -> int:
@@ -125,7 +133,7 @@ def _rerun(args: argparse.Namespace) -> int:
     return 0 if again.same else 1
 
 
-def _symbols(store: CandleStore, asked: list[str] | None) -> list[str]:
+def symbols(store: CandleStore, asked: list[str] | None) -> list[str]:
     """Return the symbols asked for; the store's only one when none was."""
     if asked:
         return asked
@@ -137,7 +145,7 @@ def _symbols(store: CandleStore, asked: list[str] | None) -> list[str]:
     raise InputError(f"say which candles: --symbol NAME (in the store: {known})")
 
 
-def _range(section: Backtest | Period, args: argparse.Namespace) -> tuple[str | None, str | None]:
+def measured_range(section: Backtest | Period, args: argparse.Namespace) -> tuple[str | None, str | None]:
     """Return start and end as options give them, or the file's `backtest` section where there are none."""
     if args.start is not None or args.end is not None:
         return args.start, args.end
@@ -164,7 +172,7 @@ def _instant(nanoseconds: int) -> str:
     return str(np.datetime64(nanoseconds, "ns"))[:16].replace("T", " ")
 
 
-def _assignments(texts: list[str]) -> dict[str, object]:
+def assignments(texts: list[str]) -> dict[str, object]:
     """Read every NAME=VALUE; one name may stand once."""
     found: dict[str, object] = {}
     for text in texts:

@@ -35,8 +35,9 @@ HEADLINES: Final = (
     "expectancy",
     "total_costs",
 )
-#: How the look-ahead check says that all is well.
+#: How the look-ahead check says that all is well, and how that it is not.
 _NOTHING_MOVED: Final = "no value moved"
+_LOOKS_AHEAD: Final = "LOOKS AHEAD"
 #: Names that a title lists; the rest are counted.
 _MOST_NAMES: Final = 4
 
@@ -118,7 +119,7 @@ def describe(result: Result) -> str:
 def _checked(lookahead: str) -> str:
     """Return what the look-ahead check covered; of several strategies and symbols in one sentence."""
     parts = lookahead.count(_NOTHING_MOVED)
-    if parts < 2:
+    if parts < 2 or lookahead.startswith(_LOOKS_AHEAD):
         return lookahead
     return f"{_NOTHING_MOVED} in any of {parts} parts, one per strategy and symbol; `result.lookahead` says how much was run again"
 
@@ -164,6 +165,8 @@ def notes(result: Result) -> list[str]:
         found.append(f"positions open at the end: {len(result.outcome.positions)}, marked at the last close")
     if result.lookahead:
         found.append(f"look-ahead: {_checked(result.lookahead)}")
+    if result.logs:
+        found.append(f"components that printed something: {len(result.logs)}; result.logs has it")
     return found + [f"warning: {text}" for text in result.warnings]
 
 
@@ -223,6 +226,7 @@ def to_dict(result: Result) -> dict[str, Any]:
             "lookahead": result.lookahead,
             "warnings": result.warnings,
             "seconds": result.seconds,
+            "logs": result.logs,
             "run_id": result.run_id,
             "digest": result.digest,
         }

@@ -24,7 +24,9 @@ def register(name: str, function: Face) -> None:
     name : str
         ``"plot"``: ``function(result, **options)`` returns a figure. ``"report"``: ``function(result, path, **options)``
         writes a file. ``"show"``: ``function(result)`` returns what a notebook cell displays (a widget, or anything
-        with `_repr_mimebundle_`, or a mapping of MIME type to data).
+        with `_repr_mimebundle_`, or a mapping of MIME type to data). ``"heatmap"``, ``"parallel"``: ``function(sweep,
+        **options)`` returns a figure. ``"trials"``, ``"importances"`` of an optimisation, ``"walk"`` of a walk forward,
+        ``"paths"`` of a cross-validation: the same.
     """
     _REGISTERED[name] = function
 

@@ -146,18 +146,18 @@ def tails(returns: Floats) -> tuple[float, float]:
     return quotient(abs(high), abs(low)), -low
 
 
-def probabilistic_sharpe(moment: Moments) -> float:
-    """Return the probability that the true Sharpe ratio is above zero.
+def probabilistic_sharpe(moment: Moments, benchmark: float = 0.0) -> float:
+    """Return the probability that the true Sharpe ratio is above `benchmark`.
 
-    PSR(0) = Phi(SR sqrt(n - 1) / sqrt(1 - skew SR + (kurtosis - 1) / 4 SR^2)) with SR per day, not annualised, and a
-    normal's kurtosis of 3 (Bailey and Lopez de Prado, 2012, "The Sharpe Ratio Efficient Frontier", Journal of Risk
+    PSR(b) = Phi((SR - b) sqrt(n - 1) / sqrt(1 - skew SR + (kurtosis - 1) / 4 SR^2)) with SR and b per day, not annualised,
+    and a normal's kurtosis of 3 (Bailey and Lopez de Prado, 2012, "The Sharpe Ratio Efficient Frontier", Journal of Risk
     15(2)).
     """
     ratio = quotient(moment.mean, moment.deviation)
     spread = 1.0 - moment.skew * ratio + (moment.kurtosis - 1.0) / 4.0 * ratio * ratio
     if not spread > 0:
         return math.nan
-    score = ratio * math.sqrt(moment.days - 1) / math.sqrt(spread)
+    score = (ratio - benchmark) * math.sqrt(moment.days - 1) / math.sqrt(spread)
     return 0.5 * math.erfc(-score / math.sqrt(2.0))
 
 

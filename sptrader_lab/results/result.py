@@ -68,6 +68,9 @@ class Result(Views):
         One per candles; from the symbols unless given.
     references : tuple of Candles
         What was read besides: longer candles of signals, conversion pairs, finer candles.
+    logs : mapping of str to str
+        What components printed, by their calls, such as ``ma_crossover(ma_fast=sma(period=10), ...)``; in runs of several
+        strategies or symbols with their names before. Of those that printed something.
     explainer : callable or None
         Says what a strategy knew at a close, by the positions of strategy, symbol and bar; keeps the run's columns alive.
     """
@@ -89,6 +92,7 @@ class Result(Views):
     band: Callable[[], tuple[float, float]] | None = None
     instruments: tuple[Instrument, ...] = ()
     references: tuple[Candles, ...] = ()
+    logs: Mapping[str, str] = field(default_factory=dict)
     explainer: Callable[[int, int, int], Reasons | None] | None = None
 
     total_trades = Headline[int]()

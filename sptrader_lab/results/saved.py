@@ -144,6 +144,7 @@ def _document(result: Result, saved: str) -> dict[str, Any]:
         "lookahead": result.lookahead,
         "warnings": result.warnings,
         "seconds": dict(result.seconds),
+        "logs": dict(result.logs),
         "profit_band": result.profit_band if result.profit_band_known else None,
         "manifest": result.manifest,
         "sources": dict(result.sources),
@@ -211,6 +212,7 @@ def _read(path: Path, document: Mapping[str, Any]) -> Result:
         band=None if band is None else lambda: (band[0], band[1]),
         instruments=tuple(_read_instrument(one) for one in document["instruments"]),
         references=tuple(kept.load(facts, candles) for facts in document.get("references", ())),
+        logs=document.get("logs", {}),
     )
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sptrader_lab.components.library import Library
+from sptrader_lab.components.spec import Spec
 from sptrader_lab.errors import Problem
 from sptrader_lab.strategy.bind_conditions import bind_condition
 from sptrader_lab.strategy.bind_orders import bind_prices
-from sptrader_lab.strategy.bind_signals import SignalBinder
+from sptrader_lab.strategy.bind_signals import Expected, SignalBinder
 from sptrader_lab.strategy.binder import COLUMNS, Binder, Call
 from sptrader_lab.strategy.source import Mapped, Problems
 from sptrader_lab.strategy.strategy import Strategy
@@ -35,6 +36,10 @@ class Bound:
         Column of the ATR by ``stop``, ``target``, ``trail``, ``even``, ``size``.
     prices : dict
         Level of an entry order by ``long_price``, ``short_price``, ``long_limit``, ``short_limit``.
+    found : tuple of Spec
+        Every component that the file names, used or not; loading it again needs them all.
+    expected : tuple of Expected
+        Words that conditions wait for in components which don't say which words they know.
     """
 
     calls: tuple[Call, ...]
@@ -44,6 +49,8 @@ class Bound:
     distances: dict[str, str]
     prices: dict[str, Value]
     warnings: tuple[Problem, ...]
+    found: tuple[Spec, ...]
+    expected: tuple[Expected, ...]
 
 
 def bind(strategy: Strategy, library: Library, tree: Mapped, problems: Problems) -> Bound:
@@ -70,9 +77,18 @@ def bind(strategy: Strategy, library: Library, tree: Mapped, problems: Problems)
     prices = bind_prices(binder, signals)
     distances = _distances(strategy, binder)
     used = {name: call for name, call in signals.bound.items() if name in signals.used}
-    roots = {*binder.used, *distances.values(), *(call.key for call in used.values())}
+    calls = _needed(binder.calls, {*binder.used, *distances.values(), *(call.key for call in used.values())})
+    binder.check_names(calls)
     return Bound(
-        _needed(binder.calls, roots), rules, used, tuple(sorted(binder.used)), distances, prices, tuple(binder.warnings)
+        calls,
+        rules,
+        used,
+        tuple(sorted(binder.used)),
+        distances,
+        prices,
+        tuple(binder.warnings),
+        tuple(binder.found.values()),
+        tuple(signals.expected.values()),
     )
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from sptrader_lab.components.spec import Output
-from sptrader_lab.strategy.bind_signals import SignalBinder
+from typing import Final, NamedTuple
+
+from sptrader_lab.components import vocabulary
+from sptrader_lab.components.spec import Output, slotted
+from sptrader_lab.errors import InputError
+from sptrader_lab.strategy.bind_signals import Expected, SignalBinder
 from sptrader_lab.strategy.binder import Binder, Call
 from sptrader_lab.strategy.tree import (
     All,
     Arithmetic,
     Compare,
+    Comparison,
     Condition,
     Cross,
     Either,
@@ -23,6 +28,9 @@ from sptrader_lab.strategy.tree import (
     Shift,
     Value,
 )
+
+#: What older components say where they have nothing to say.
+_NOTHING: Final = "none"
 
 
 class _UnboundError(Exception):
@@ -43,6 +51,23 @@ def bind_value(node: Value, binder: Binder, signals: SignalBinder) -> Value | No
         return _ConditionBinder(binder, signals).value(node)
     except _UnboundError:
         return None
+
+
+class _Bound(NamedTuple):
+    """A test of an output, with the label or word that it waits for as a number."""
+
+    operator: Comparison
+    output: Output
+    wanted: Value
+
+    @property
+    def is_word(self) -> bool:
+        """Whether it waits for a word."""
+        return isinstance(self.wanted, Number) and self.wanted.value < vocabulary.CEILING
+
+
+def _joined(parts: list[Condition]) -> Condition:
+    return parts[0] if len(parts) == 1 else All(tuple(parts))
 
 
 class _ConditionBinder:
@@ -99,30 +124,70 @@ class _ConditionBinder:
         return bound
 
     def _event(self, node: Event) -> Condition:
+        """Return that the signal fires as wanted; where it can tell several events on a bar, that one of them is."""
         call = self.signals.signal(node.signal, node.line)
         if call is None:
             raise _UnboundError
         self.signals.used.add(node.signal)
+        self.binder.used.update(call.column(output.name) for output in call.spec.outputs)
         event = call.spec.outputs[0]
         tests = [self._test(test, call, node.signal) for test in node.tests]
         whole = [test for test in tests if test is not None]
         if len(whole) < len(tests):
             raise _UnboundError
-        silent = Compare("==", Name(call.column(event.name)), Number(0.0))
-        # Only a test for "nothing happened" holds where the signal does not fire.
-        parts = whole if silent in whole else [Fires(Name(call.column(event.name))), *whole]
-        self.binder.used.update(call.column(output.name) for output in call.spec.outputs)
-        return parts[0] if len(parts) == 1 else All(tuple(parts))
+        if any(self._is_silence(test, event) for test in whole):
+            # Only a test for "nothing happened" holds where the signal does not fire; events fill the slots in order.
+            return _joined([self._compared(call, test, 0) for test in whole])
+        slots = [self._slot(call, node, whole, slot) for slot in range(call.spec.slots)]
+        return slots[0] if len(slots) == 1 else Either(tuple(slots))
 
-    def _test(self, test: OutputTest, call: Call, signal: str) -> Condition | None:
+    def _slot(self, call: Call, node: Event, tests: list[_Bound], slot: int) -> Condition:
+        """Return that the event number `slot` of a bar is there and as wanted."""
+        parts: list[Condition] = [Fires(Name(call.column(slotted(call.spec.outputs[0].name, slot))))]
+        called = self.signals.events.get(node.signal, "")
+        if called:
+            named = _Bound("==", call.spec.output("signal_name"), self._code(called, node.line))
+            self._expect(call, named, called, f"an event of {call.spec.name}", node.line)
+            parts.append(self._compared(call, named, slot))
+        return _joined([*parts, *(self._compared(call, test, slot) for test in tests)])
+
+    def _test(self, test: OutputTest, call: Call, signal: str) -> _Bound | None:
         output = self.signals.output(call, test.output, signal, test.line)
         if output is None:
             return None
+        shown = f"{signal}.{output.name}"
         try:
-            wanted = self._wanted(test, output, f"{signal}.{output.name}")
+            bound = _Bound(test.operator, output, self._wanted(test, output, shown))
         except _UnboundError:
             return None
-        return Compare(test.operator, Name(call.column(output.name)), wanted)
+        if isinstance(test.wanted, str) and bound.is_word and test.operator == "==":
+            self._expect(call, bound, test.wanted, shown, test.line)
+        return bound
+
+    def _is_silence(self, test: _Bound, event: Output) -> bool:
+        if test.operator != "==" or not isinstance(test.wanted, Number):
+            return False
+        nothing = test.output.mixed and test.wanted.value == vocabulary.code(_NOTHING)
+        return nothing or (test.output == event and test.wanted.value == 0.0)
+
+    def _compared(self, call: Call, test: _Bound, slot: int) -> Condition:
+        """Return a test over the columns of one slot; where words may stand, a number is compared with numbers only."""
+        column = Name(call.column(slotted(test.output.name, slot)))
+        compared = Compare(test.operator, column, test.wanted)
+        if test.output.mixed and not test.is_word:
+            return All((compared, Compare(">", column, Number(vocabulary.CEILING))))
+        return compared
+
+    def _expect(self, call: Call, test: _Bound, word: str, shown: str, line: int) -> None:
+        columns = tuple(call.column(slotted(test.output.name, slot)) for slot in range(call.spec.slots))
+        self.signals.expected[shown, word] = Expected(shown, columns, word, line)
+
+    def _code(self, word: str, line: int) -> Number:
+        try:
+            return Number(vocabulary.code(word), word)
+        except InputError as error:
+            self.binder.problems.add(line, str(error))
+            raise _UnboundError from None
 
     def _wanted(self, test: OutputTest, output: Output, shown: str) -> Value:
         problems, wanted = self.binder.problems, test.wanted
@@ -138,6 +203,8 @@ class _ConditionBinder:
             return Number(float(output.labels.index(wanted)))
         if wanted.lower() in ("true", "false"):
             return Number(float(wanted.lower() == "true"))
+        if output.mixed and test.operator in ("==", "!="):
+            return self._code(wanted, test.line)
         if test.operator in ("==", "!="):
             problems.add(test.line, f"{shown}: {wanted!r}", f"{shown} holds numbers, not labels")
             raise _UnboundError

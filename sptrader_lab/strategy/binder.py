@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sptrader_lab.components.library import Library
 from sptrader_lab.components.spec import Input, Parameter, Spec
-from sptrader_lab.errors import ComponentError, InputError, Problem, nearest
+from sptrader_lab.errors import ComponentError, InputError
+from sptrader_lab.strategy.finder import Finder, Place
 from sptrader_lab.strategy.parameters import typed, unresolved
 from sptrader_lab.strategy.schema.sections import Indicator
-from sptrader_lab.strategy.source import Mapped, Problems, Scalar, line_at, node_at
+from sptrader_lab.strategy.source import Mapped, Problems, Scalar, node_at
 from sptrader_lab.strategy.strategy import Strategy
 from sptrader_lab.strategy.tree import Name
 
 #: Columns that an expression or a `source` may name.
 COLUMNS: Final = ("open", "high", "low", "close", "volume", "spread", "hl2", "hlc3", "ohlc4")
 #: Columns that a component may take besides.
-_INNER: Final = ("day",)
+_INNER: Final = ("day", "time")
+#: Columns that every component of the older styles takes, and that its calls therefore don't show.
+_MARKET: Final = ("time", "open", "high", "low", "close", "volume")
 MISSING: Final = object()
-#: What stands where a file names no component; that it is missing is a problem already.
-UNNAMED: Final = "?"
-Path = tuple[int | str, ...]
 
 
 @dataclass(frozen=True)
@@ -43,71 +43,16 @@ class Call:
         return self.key if len(self.spec.outputs) == 1 else f"{self.key}.{found}"
 
 
-class Binder:
+class Binder(Finder):
     """Finds components and notes the calls they make."""
 
     def __init__(self, strategy: Strategy, library: Library, tree: Mapped, problems: Problems) -> None:
-        self.strategy = strategy
-        self.library = library
-        self.tree = tree
-        self.problems = problems
+        super().__init__(strategy, library, tree, problems)
         self.calls: dict[str, Call] = {}
-        self.files: dict[str, str] = {}
+        self.lines: dict[str, int] = {}
         self.used: set[str] = set()
-        self.warnings: list[Problem] = []
         self.named: dict[str, Call | None] = {}
         self.open: list[str] = []
-        self.places = self._places()
-
-    def _places(self) -> dict[str, Path]:
-        """Return where each named indicator is declared; of equal names under several signals, none."""
-        found: dict[str, Path] = {}
-        unclear: set[str] = set()
-        for signal, config in self.strategy.signal_config.items():
-            for place, indicator in enumerate(config.required_indicators):
-                path = ("signal_config", signal, "required_indicators", place)
-                if self.at(found.setdefault(indicator.name, path)) != indicator:
-                    unclear.add(indicator.name)
-        clear = {name: path for name, path in found.items() if name not in unclear}
-        return {**clear, **{name: ("indicators", name) for name in self.strategy.indicators}}
-
-    def at(self, path: Path) -> Indicator:
-        """Return the declared indicator at `path`."""
-        if path[0] == "indicators":
-            return self.strategy.indicators[str(path[1])]
-        return self.strategy.signal_config[str(path[1])].required_indicators[int(path[3])]
-
-    def line(self, *path: int | str) -> int:
-        """Return the line of what stands at `path`."""
-        return line_at(self.tree, path)
-
-    def warn(self, line: int, what: str, rule: str) -> None:
-        """Note something that has no effect."""
-        self.warnings.append(Problem(what, rule, "", self.problems.file, line))
-
-    def find(self, name: str, line: int, kind: str = "component") -> Spec | None:
-        """Return the component called `name`; a missing or broken one is a problem."""
-        if name == UNNAMED:
-            return None
-        if name in self.library.specs:  # the common case, and searching paths takes 0.1 ms
-            return self.library.specs[name]
-        try:
-            return self.library.find(name)
-        except ComponentError as error:
-            known = [spec.name for spec in self.library.specs.values() if kind in ("component", spec.kind)]
-            last = last_part(name)
-            broken = last in [broken.name for broken in self.library.broken]
-            if broken or name.lower().startswith("talib."):
-                self.problems.add(line, " ".join(str(error).splitlines()[:1]), "the component can't be used")
-            else:
-                listed, besides = (
-                    ", ".join(sorted(known)) or "none",
-                    "" if kind == "signal" else "; TA-Lib's as talib.NAME",
-                )
-                self.problems.add(
-                    line, f"unknown {kind} {str(name)!r}", f"known: {listed}{besides}", nearest(last, known)
-                )
-        return None
 
     def name(self, name: Name) -> str | None:
         """Return the column that a name in an expression stands for."""
@@ -116,18 +61,25 @@ class Binder:
     def _column(self, text: str, line: int) -> str | None:
         head, _, rest = text.partition(".")
         if head in self.places:
-            return self.output(self.declared(self.places[head]), rest, line)
+            path = self.places[head]
+            return self.output(self.declared(path), rest or self.meant(self.at(path).type), line)
+        if head in self.offered and not self.is_own_file(head):
+            spec, output = self.indicator_of(head, line) or (None, "")
+            return self.output(self.component(spec, {}, line), rest or output, line) if spec else None
         if head in self.library.specs and self.library.specs[head].kind == "signal":
             self.problems.add(line, f"{text!r} is a signal, not a value", f"write {{signal: {head}, outputs: {{...}}}}")
             return None
         if head in self.library.specs:
-            return self.output(self.component(self.library.specs[head], {}, line), rest, line)
+            spec = self.find(head, line)
+            return self.output(self.component(self.shaped(spec), {}, line), rest, line) if spec else None
         if head == "talib":
             name, _, rest = rest.partition(".")
             spec = self.find(f"talib.{name}", line)
             return self.output(self.component(spec, {}, line), rest, line) if spec else None
         try:
-            return self.output(self.component(self.library.find(text), {}, line), "", line)
+            spec = self.library.find(text)
+            self.found[spec.path] = spec
+            return self.output(self.component(self.shaped(spec), {}, line), "", line)
         except ComponentError as error:
             if head in [broken.name for broken in self.library.broken]:
                 self.problems.add(line, " ".join(str(error).splitlines()[:1]), "the component can't be used")
@@ -149,19 +101,20 @@ class Binder:
             )
             return None
 
-    def declared(self, path: Path) -> Call | None:
+    def declared(self, path: Place) -> Call | None:
         """Return the call of an indicator declared under `indicators` or `required_indicators`."""
         key = ".".join(map(str, path))
         if key not in self.named:
             self.named[key] = self.indicator(self.at(path), path)
         return self.named[key]
 
-    def indicator(self, indicator: Indicator, path: Path, extra: Mapping[str, Any] | None = None) -> Call | None:
+    def indicator(self, indicator: Indicator, path: Place, extra: Mapping[str, Any] | None = None) -> Call | None:
         """Return the call that a declaration makes; `extra` parameters replace its own."""
         line = self.line(*path)
-        spec = self.find(indicator.type, self.line(*path, "type"), "indicator")
-        if spec is None:
+        means = self.indicator_of(indicator.type, self.line(*path, "type"))
+        if means is None:
             return None
+        spec = means[0]
         given: dict[str, Any] = {}
         for name in indicator.params:
             if name != "source" or any(parameter.name == "source" for parameter in spec.parameters):
@@ -186,6 +139,16 @@ class Binder:
         """Return which input `source` rebinds: the first when it is the close or the only column."""
         columns = [each.name for each in spec.inputs if each.requires is None]
         if not columns or (columns[0] != "close" and len(spec.inputs) > 1):
+            if spec.takes_market:
+                what, rule = (
+                    f"source: {source!r}",
+                    f"{spec.name} reads the candles itself and has no parameter 'source'",
+                )
+                if source == "close":
+                    self.warn(line, f"{what} has no effect", rule)
+                    return {}
+                self.problems.add(line, what, f"{rule}; {spec.path}")
+                return None
             if source == "close":
                 takes = ", ".join(each.name for each in spec.inputs)
                 self.warn(line, "source: close has no effect", f"{spec.name} takes {takes}")
@@ -195,7 +158,7 @@ class Binder:
         found = self.name(Name(source, line))
         return None if found is None else {columns[0]: found}
 
-    def parameter(self, spec: Spec, name: str, text: str, path: Path) -> Any:
+    def parameter(self, spec: Spec, name: str, text: str, path: Place) -> Any:
         """Return a parameter's value, `MISSING` after noting what is wrong with it."""
         known = {parameter.name: parameter for parameter in spec.parameters}
         if name not in known:
@@ -231,14 +194,22 @@ class Binder:
         except InputError as error:
             self.problems.add(line, str(error))
             return None
-        other = self.files.setdefault(spec.name, spec.path)
-        if other != spec.path:  # calls, the run id and saved sources know a component by its name alone
-            what = f"two components are called {spec.name!r}: {other} and {spec.path}"
-            self.problems.add(line, what, "a strategy uses one file of a name; rename the other")
-            return None
-        shown = [*columns, *(f"{name}={value}" for name, value in parameters.items())]
-        call = Call(f"{spec.name}({', '.join(shown)})", spec, columns, parameters)
-        return self.calls.setdefault(call.key, call)
+        shown = [*_shown_inputs(spec, columns), *(f"{name}={value}" for name, value in parameters.items())]
+        key = f"{spec.name}({', '.join(shown)})"
+        known = self.calls.get(key)
+        if known is not None and known.spec.path != spec.path:  # of two files of a name one may be used
+            key = f"{key} {spec.sha256[:8]}"
+        self.lines.setdefault(key, line)
+        return self.calls.setdefault(key, Call(key, spec, columns, parameters))
+
+    def check_names(self, calls: Iterable[Call]) -> None:
+        """Note components of one name in two files: calls, the run id and saved sources know them by their names."""
+        files: dict[str, str] = {}
+        for call in calls:
+            other = files.setdefault(call.spec.name, call.spec.path)
+            if other != call.spec.path:
+                what = f"two components are called {call.spec.name!r}: {other} and {call.spec.path}"
+                self.problems.add(self.lines[call.key], what, "a strategy uses one file of a name; rename the other")
 
     def atr(self, period: int, line: int) -> str | None:
         """Return the column of the ATR that levels and sizes count in."""
@@ -248,9 +219,9 @@ class Binder:
 
     def _input(self, each: Input, spec: Spec, line: int) -> str | None:
         if each.requires is not None:
-            needed = self.find(each.requires.component, line)
+            needed, output = self.indicator_of(each.requires.component, line) or (None, "")
             call = self.component(needed, each.requires.parameters, line) if needed else None
-            return self.output(call, each.requires.output, line)
+            return self.output(call, each.requires.output or output, line)
         if each.name in COLUMNS or each.name in _INNER:
             return each.name
         self.problems.add(
@@ -259,9 +230,12 @@ class Binder:
         return None
 
 
-def last_part(name: str) -> str:
-    """Return the last element of a dotted name or a path: `sma` of `core.indicators.trend.sma`."""
-    return name.replace("\\", "/").removesuffix(".py").replace("/", ".").rsplit(".", 1)[-1]
+def _shown_inputs(spec: Spec, columns: tuple[str, ...]) -> list[str]:
+    """Return a call's inputs as its key shows them; the candles that every component of the older styles takes are left out."""
+    if not spec.takes_market:
+        return list(columns)
+    filled = zip(spec.inputs, columns, strict=True)
+    return [f"{each.name}={column}" for each, column in filled if each.name not in _MARKET]
 
 
 def _plain(parameter: Parameter, text: str) -> Any:
@@ -272,6 +246,6 @@ def _plain(parameter: Parameter, text: str) -> Any:
     return typed(text)
 
 
-def _scalar(tree: Mapped, path: Path) -> Scalar | None:
+def _scalar(tree: Mapped, path: Place) -> Scalar | None:
     node = node_at(tree, path)
     return node if isinstance(node, Scalar) else None

@@ -36,7 +36,7 @@ from sptrader_lab.strategy.tree import (
 
 GROUPS: Final = ("all", "any", "not")
 SIGNAL_KEYS: Final = ("signal", "outputs")
-INDICATOR_KEYS: Final = ("indicator", "condition", "min_bars")
+INDICATOR_KEYS: Final = ("indicator", "condition", "min_bars", "description")
 _OPERATOR: Final = re.compile(r"\s*(>=|<=|==|!=|>|<)(.*)", re.DOTALL)
 _CROSSING: Final = re.compile(r"\s*crosses?[_ ](above|below)\s+(.+)", re.DOTALL)
 T = TypeVar("T")

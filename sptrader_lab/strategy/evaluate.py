@@ -97,7 +97,8 @@ class Evaluator:
     def _truth(self, node: Condition, *, wanted: bool) -> Flags:
         """Return where the condition is certainly true, or certainly false when `wanted` is False."""
         if isinstance(node, (All, Either)):
-            parts = [self._truth(item, wanted=wanted) for item in node.items]
+            items = _without_implied(node.items) if isinstance(node, All) else node.items
+            parts = [self._truth(item, wanted=wanted) for item in items]
             together = np.logical_and if isinstance(node, All) == wanted else np.logical_or
             return _reduced(together, parts)
         if isinstance(node, Not):
@@ -145,6 +146,17 @@ class Evaluator:
         if number not in self.constants:
             self.constants[number] = _frozen(np.full(self.bars, number))
         return self.constants[number]
+
+
+def _without_implied(items: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    """Leave out that a signal fires where its event is compared with a code other than 0, which says as much and more."""
+    told = {
+        item.left.text
+        for item in items
+        if isinstance(item, Compare) and item.operator == "==" and isinstance(item.left, Name)
+        if isinstance(item.right, Number) and item.right.value != 0.0
+    }
+    return tuple(item for item in items if not (isinstance(item, Fires) and item.event.text in told))
 
 
 def _applied(function: Callable[..., Any], operands: list[Any]) -> Any:

@@ -15,10 +15,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sptrader_lab.components import vocabulary
+from sptrader_lab.components.spec import slotted
 from sptrader_lab.strategy.binder import Call
+from sptrader_lab.strategy.compute import Computed
 from sptrader_lab.strategy.evaluate import Evaluator
 from sptrader_lab.strategy.filters import blocked, local_minutes
-from sptrader_lab.strategy.plan import Computed, Plan
+from sptrader_lab.strategy.plan import Plan
+from sptrader_lab.strategy.told import called, own_outputs, shown, signal_tables
 from sptrader_lab.strategy.tree import (
     All,
     Arithmetic,
@@ -31,6 +35,7 @@ from sptrader_lab.strategy.tree import (
     Held,
     Name,
     Not,
+    Number,
     OutputTest,
     Rolling,
     Shift,
@@ -121,10 +126,16 @@ def rules_at(plan: Plan, computed: Computed, bar: int) -> dict[str, Judged]:
 def signals_at(plan: Plan, computed: Computed, bar: int) -> tuple[Seen, ...]:
     """Return what each signal that a condition uses said at the close of `bar`."""
     found = []
-    for name, call in sorted(plan.bound.signals.items()):
-        values = {each.name: float(computed.outputs[call.key][each.name][bar]) for each in call.spec.outputs}
-        shown = {each.name: _word(values[each.name], each.labels) for each in call.spec.outputs}
-        found.append(Seen(name, abs(values[call.spec.outputs[0].name]) > 0.0, shown))
+    for name, call in signal_tables(plan.bound):
+        outputs, event = computed.outputs[call.key], call.spec.outputs[0].name
+        slots = [slot for slot in range(call.spec.slots) if abs(outputs[slotted(event, slot)][bar]) > 0.0]
+        told = {
+            slotted(each.name, slot): shown(float(outputs[slotted(each.name, slot)][bar]), each)
+            for slot in slots or [0]
+            for each in own_outputs(call.spec)
+            if slot == 0 or not np.isnan(outputs[slotted(each.name, slot)][bar])
+        }
+        found.append(Seen(name, bool(slots), told))
     return tuple(found)
 
 
@@ -134,12 +145,11 @@ def indicators_at(plan: Plan, computed: Computed, bar: int) -> tuple[Reading, ..
     for call in plan.calls:
         if call.spec.kind != "indicator":
             continue
-        values = ", ".join(
-            f"{value:g}" if isinstance(value, float) else str(value) for value in call.parameters.values()
-        )
-        for name, column in computed.outputs[call.key].items():
-            label = f"{call.spec.name}({values})" + (f".{name}" if len(call.spec.outputs) > 1 else "")
-            found.append(Reading(label, float(column[bar]), float(column[bar - 1]) if bar else np.nan))
+        for each in call.spec.outputs:
+            column = computed.outputs[call.key][each.name]
+            label = called(call) + (f".{each.name}" if len(call.spec.outputs) > 1 else "")
+            now, before = (shown(float(column[at]), each) if at >= 0 else np.nan for at in (bar, bar - 1))
+            found.append(Reading(label, now, before))
     return tuple(found)
 
 
@@ -237,35 +247,56 @@ class _Judge:
         return Judged(whole, self.truth(bound), inner.line, inner.readings, (), note or inner.note)
 
     def event(self, written: Event, bound: Condition) -> Judged:
-        """Judge a signal: that it fires, and each of its outputs."""
+        """Judge a signal: that it fires, and each of its outputs; of several events on a bar the one that says most."""
         call = self.signals[written.signal]
-        conditions = bound.items if isinstance(bound, All) else (bound,)
+        chosen = self.telling(bound.items) if isinstance(bound, Either) else bound
+        conditions = chosen.items if isinstance(chosen, All) else (chosen,)
         parts = []
         if isinstance(conditions[0], Fires):
-            text = f"{written.signal} fires"
-            parts.append(Judged(text, self.truth(conditions[0]), written.line, (self.output(call, ""),)))
+            text, fires = f"{written.signal} fires", conditions[0].event.text
+            readings = (self.output(call, self.named(call)[fires]),)
+            parts.append(Judged(text, self.truth(conditions[0]), written.line, readings))
+        for condition in conditions[len(parts) : len(conditions) - len(written.tests)]:
+            named = OutputTest("signal_name", "==", written.signal, written.line)
+            parts.append(self.test(named, condition, call, call.spec.name))
         for test, condition in zip(written.tests, conditions[len(parts) :], strict=True):
             parts.append(self.test(test, condition, call, written.signal))
         return parts[0] if len(parts) == 1 else self.group(f"signal {written.signal}, all of", bound, tuple(parts))
 
+    def telling(self, slots: tuple[Condition, ...]) -> Condition:
+        """Return the event that comes nearest to what is wanted: of most conditions true; the first of equals."""
+
+        def count(slot: Condition) -> int:
+            items = slot.items if isinstance(slot, All) else (slot,)
+            # An empty slot is no event, whatever its other columns say.
+            return sum(bool(self.truth(item)) for item in items) if self.truth(items[0]) else 0
+
+        return max(slots, key=count)
+
+    def named(self, call: Call) -> dict[str, str]:
+        """Return the outputs of a call by their columns."""
+        return {call.column(each.name): each.name for each in call.spec.outputs}
+
     def test(self, test: OutputTest, bound: Condition, call: Call, signal: str) -> Judged:
+        whole = bound
+        if isinstance(bound, All):  # a number where words may stand
+            bound = bound.items[0]
         assert isinstance(bound, Compare)
         assert isinstance(bound.left, Name)
-        named = {call.column(each.name): each.name for each in call.spec.outputs}
-        found = self.output(call, named[bound.left.text])
+        found = self.output(call, self.named(call)[bound.left.text])
         wanted = test.wanted if isinstance(test.wanted, str) else value_text(test.wanted)
         readings = [found]
-        if not isinstance(found.now, str):  # a number is compared with a number
+        if not isinstance(found.now, str) and not _is_word(bound.right):  # a number is compared with a number
             right = test.wanted if not isinstance(test.wanted, str) else bound.right
             readings.append(self.reading(right, bound.right, before=False))
         text = f"{signal}.{test.output} {test.operator} {wanted}"
-        return Judged(text, self.truth(bound), test.line, tuple(readings))
+        return Judged(text, self.truth(whole), test.line, tuple(readings))
 
     def output(self, call: Call, name: str) -> Reading:
         """Read an output of a signal, its first one without a name."""
         output = call.spec.output(name)
         value = float(self.evaluator.columns[call.column(output.name)][-1])
-        return Reading(output.name, _word(value, output.labels))
+        return Reading(output.name.partition("#")[0], shown(value, output))
 
     def reading(self, written: Value, bound: Value, *, before: bool) -> Reading:
         values = self.evaluator.value(bound)
@@ -273,9 +304,8 @@ class _Judge:
         return Reading(value_text(written), float(values[-1]), earlier if before else None)
 
 
-def _word(value: float, labels: tuple[str, ...]) -> Shown:
-    """Return the word that a label gives to a code, the value itself where there is none."""
-    return labels[int(value)] if 0 <= value < len(labels) else value
+def _is_word(node: Value) -> bool:
+    return isinstance(node, Number) and bool(vocabulary.word(node.value))
 
 
 def _line(node: Any) -> int:

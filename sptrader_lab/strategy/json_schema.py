@@ -81,7 +81,7 @@ def _condition() -> dict[str, Any]:
     one = _ref("condition")
     every = {"type": "array", "minItems": 1, "items": one}
     signal, outputs = SIGNAL_KEYS
-    indicator, compared, bars = INDICATOR_KEYS
+    indicator, compared, bars, described = INDICATOR_KEYS
 
     def mapping(properties: dict[str, Any], **rules: Any) -> dict[str, Any]:
         return {"type": "object", "properties": properties, "additionalProperties": False, **rules}
@@ -99,6 +99,7 @@ def _condition() -> dict[str, Any]:
                     indicator: _PLAIN,
                     compared: {"type": "string"},
                     bars: {"type": ["integer", "string"]},
+                    described: {"type": "string"},
                     "action": action,
                 },
                 required=[indicator, compared],

@@ -14,18 +14,19 @@ from sptrader_lab.components.library import Library, scan, standard_folders
 from sptrader_lab.errors import Problem, StrategyError, nearest
 from sptrader_lab.strategy import legacy
 from sptrader_lab.strategy.bind import bind
-from sptrader_lab.strategy.binder import UNNAMED
 from sptrader_lab.strategy.conditions import ConditionReader
 from sptrader_lab.strategy.conflicts import check_together
 from sptrader_lab.strategy.files import opened
+from sptrader_lab.strategy.finder import UNNAMED
 from sptrader_lab.strategy.misplaced import unknown_key
 from sptrader_lab.strategy.parameters import Parameters, unresolved
 from sptrader_lab.strategy.remarks import check_ranges, remarks
 from sptrader_lab.strategy.schema.section import described
 from sptrader_lab.strategy.schema.sections import Indicator, SignalConfig
 from sptrader_lab.strategy.sides import SIDES, SideReader
-from sptrader_lab.strategy.source import Mapped, Problems, Scalar, line_at, node_at, read
+from sptrader_lab.strategy.source import Listed, Mapped, Problems, Scalar, line_at, node_at, read
 from sptrader_lab.strategy.strategy import Origin, Strategy
+from sptrader_lab.strategy.values import is_path, with_values_at
 
 _MESSAGES: Final = {
     "missing": "it is required",
@@ -70,16 +71,18 @@ def load_strategy(
     return _build(Origin(path, text, source=tree, library=library, leverage=leverage), problems)
 
 
-def rebuilt(strategy: Strategy, parameters: Mapping[str, object]) -> Strategy:
-    """Return `strategy` with `parameters` set; the file is not read again."""
-    kept = {name: value for name, value in strategy.origin.overrides.items() if name not in parameters}
-    return _build(replace(strategy.origin, overrides={**kept, **parameters}), Problems(strategy.path))
+def rebuilt(strategy: Strategy, values: Mapping[str, object]) -> Strategy:
+    """Return `strategy` with `values` set, parameters by name and others by path; the file is not read again."""
+    kept = {name: value for name, value in strategy.origin.overrides.items() if name not in values}
+    return _build(replace(strategy.origin, overrides={**kept, **values}), Problems(strategy.path))
 
 
 def _build(origin: Origin, problems: Problems) -> Strategy:
     """Resolve, check and bind the tree; raise all problems together."""
-    source, library = origin.source, origin.library
-    parameters = Parameters(source.get("parameters"), origin.overrides, problems)
+    named = {name: value for name, value in origin.overrides.items() if not is_path(name)}
+    source = with_values_at(origin.source, {path: value for path, value in origin.overrides.items() if is_path(path)})
+    library = origin.library
+    parameters = Parameters(source.get("parameters"), named, problems)
     tree = parameters.substitute(source)
     parameters.fall_back(tree)
     warnings = legacy.set_aside(tree, problems)
@@ -104,6 +107,7 @@ def _collect_shorthands(tree: Mapped, problems: Problems) -> None:
     """Move parameters that stand directly under a signal into its `parameters`."""
     configs = tree.get("signal_config")
     for config in configs.values() if isinstance(configs, Mapped) else ():
+        _rename_parameters(config.get("required_indicators") if isinstance(config, Mapped) else None)
         direct = [key for key in config if key not in _DIRECT] if isinstance(config, Mapped) else []
         if not direct:
             continue
@@ -116,6 +120,14 @@ def _collect_shorthands(tree: Mapped, problems: Problems) -> None:
                 problems.add(line, f"{key!r} stands here and under parameters", "give it once")
             if value is not None:
                 inner.put(key, value, line)
+
+
+def _rename_parameters(required: Any) -> None:
+    """Call the `parameters` of required indicators `params`; older files have either, and both at once is refused."""
+    for entry in required if isinstance(required, Listed) else ():
+        if isinstance(entry, Mapped) and "parameters" in entry and "params" not in entry:
+            line = entry.line_of("parameters")
+            entry.put("params", entry.pop("parameters"), line)
 
 
 def _read_sides(tree: Mapped, conditions: ConditionReader, problems: Problems, warnings: list[Problem]) -> None:

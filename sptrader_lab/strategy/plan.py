@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -11,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sptrader_lab.components.library import Library
-from sptrader_lab.components.run import candle_columns, run
-from sptrader_lab.errors import ComponentFailed, StrategyError
+from sptrader_lab.components.run import candle_columns
+from sptrader_lab.errors import StrategyError
+from sptrader_lab.strategy import told
 from sptrader_lab.strategy.bind import Bound, bind
 from sptrader_lab.strategy.binder import Call
+from sptrader_lab.strategy.compute import Computed, compute, undefined
 from sptrader_lab.strategy.evaluate import Evaluator
 from sptrader_lab.strategy.facts import day_end_of, instrument_of
 from sptrader_lab.strategy.filters import blocked, unapplied
@@ -22,6 +22,7 @@ from sptrader_lab.strategy.rules import make_rules, make_targets
 from sptrader_lab.strategy.session import session_exits
 from sptrader_lab.strategy.source import Problems
 from sptrader_lab.strategy.strategy import Strategy
+from sptrader_lab.strategy.told import telling_outputs
 from sptrader_lab.types.calendar import DayEnd
 from sptrader_lab.types.candles import Candles
 from sptrader_lab.types.decisions import Decisions
@@ -29,32 +30,8 @@ from sptrader_lab.types.instruments import Instrument
 from sptrader_lab.types.signals import Overlay, SignalEvents
 
 Column = NDArray[np.float64]
-#: Bars looked at to decide whether a line lives on the price's scale.
-_SAMPLE: Final = 2_000
 #: Candles before a start that are worth reading even for short periods.
 _LEAST_WARM_UP: Final = 500
-
-
-@dataclass(frozen=True, eq=False)
-class Computed:
-    """What the components of one plan gave for some candles.
-
-    Attributes
-    ----------
-    outputs : dict
-        Array by output name, by call key; float64, one value per candle.
-    seconds : dict
-        Time spent, by call key.
-    failures : dict
-        What went wrong, by call key; such a call's outputs are NaN everywhere.
-    columns : mapping
-        The same arrays beside the candles' own, by the name that conditions use.
-    """
-
-    outputs: dict[str, dict[str, Column]]
-    seconds: dict[str, float]
-    failures: dict[str, str]
-    columns: Mapping[str, Column]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,23 +77,26 @@ class Plan:
     def warm_up(self) -> int:
         """How many candles before its start a run should be given: ten times the longest period, at least 500.
 
+        No fewer than a component says it looks back over.
+
         Of what it began with, ten periods leave 2e-9 in an exponential average, 5e-5 in a Wilder's (RSI, ATR).
         """
         whole = [value for call in self.calls for value in call.parameters.values() if type(value) is int]
-        return max(_LEAST_WARM_UP, 10 * max(whole, default=0))
+        lookback = max((call.spec.lookback for call in self.calls), default=0)
+        return max(_LEAST_WARM_UP, 10 * max(whole, default=0), lookback)
 
     def silence(self, candles: Candles, computed: Computed, decisions: Decisions) -> tuple[str, ...]:
         """Say why nothing was ever entered, if no entry condition held on any candle."""
         if decisions.entry_long.any() or decisions.entry_short.any():
             return ()
-        undefined = [
+        silent = [
             call.key
             for call in self.calls
             if call.key not in computed.failures
-            and any(np.isnan(column).all() for column in computed.outputs[call.key].values())
+            and any(np.isnan(computed.outputs[call.key][each.name]).all() for each in telling_outputs(call.spec))
         ]
         what = f"no entry condition ever held on {len(candles):,} candles of {candles.symbol}"
-        return (f"{what}; undefined on all of them: {', '.join(undefined)}" if undefined and len(candles) else what,)
+        return (f"{what}; undefined on all of them: {', '.join(silent)}" if silent and len(candles) else what,)
 
     def compute(self, candles: Candles, on_error: Literal["raise", "continue"] = "raise") -> Computed:
         """Run every call once.
@@ -136,26 +116,7 @@ class Plan:
         base = candle_columns(candles)
         for name in self._candle_names():
             base[name]
-        made: dict[str, Column] = {}
-        computed = Computed({}, {}, {}, _Columns(base, made))
-        for call in self.calls:
-            started = time.perf_counter()
-            failed = next((name for name in call.inputs if self._owner(name) in computed.failures), None)
-            arrays = tuple(_undefined(len(candles)) for _ in call.spec.outputs)
-            try:
-                if failed is None:
-                    arrays = run(call.spec, [computed.columns[name] for name in call.inputs], call.parameters)
-                else:
-                    computed.failures[call.key] = f"its input {failed} failed"
-            except ComponentFailed as error:
-                if on_error == "raise":
-                    raise
-                computed.failures[call.key] = str(error)
-            named = {output.name: array for output, array in zip(call.spec.outputs, arrays, strict=True)}
-            computed.outputs[call.key] = named
-            made.update({call.column(name): array for name, array in named.items()})
-            computed.seconds[call.key] = time.perf_counter() - started
-        return computed
+        return compute(self.calls, candles, on_error)
 
     def decide(self, candles: Candles, computed: Computed) -> Decisions:
         """Return what the rules say at every close (S2, S22)."""
@@ -173,7 +134,7 @@ class Plan:
             if not self.bound.prices or (name.endswith("limit") and self.strategy.order.type != "stop_limit"):
                 return np.empty(0)
             value = self.bound.prices.get(name)  # a side that never enters has no level
-            return _undefined(len(candles)) if value is None else evaluator.value(value)
+            return undefined(len(candles)) if value is None else evaluator.value(value)
 
         return Decisions(
             flags("entry_long"),
@@ -200,36 +161,21 @@ class Plan:
 
     def signals(self, computed: Computed, symbol: int = 0) -> tuple[SignalEvents, ...]:
         """Return where the signals that conditions use fired on the run's symbol number `symbol`, by name."""
-        return tuple(_events(name, call, computed, symbol) for name, call in sorted(self.bound.signals.items()))
+        return told.signal_events(self.bound, computed, symbol)
 
     def overlays(self, computed: Computed) -> tuple[Overlay, ...]:
         """Return the indicators' lines, labelled such as ``sma(10)`` or ``macd(12, 26, 9).signal``."""
-        found: list[Overlay] = []
-        labels: set[str] = set()
-        for call in self.calls:
-            if call.spec.kind != "indicator" or call.key in computed.failures:
-                continue
-            lines = computed.outputs[call.key]
-            short = f"{call.spec.name}({', '.join(_shown(value) for value in call.parameters.values())})"
-            label = call.key if short in labels else short
-            labels.add(short)
-            for name, line in lines.items():
-                full = label if len(lines) == 1 else f"{label}.{name}"
-                found.append(
-                    Overlay(full, "price" if _on_price_scale(line, computed.columns["close"]) else label, line)
-                )
-        return tuple(found)
+        return told.overlays(self.calls, computed)
+
+    def remarks(self, candles: Candles, computed: Computed) -> tuple[str, ...]:
+        """Say what failed, what components noted, and which words conditions waited for in vain."""
+        return tuple(told.remarks(self.bound, computed, candles))
 
     def _candle_names(self) -> list[str]:
         """Return the candle columns that anything uses, so that a missing one is noticed before anything runs."""
         made = {call.column(output.name) for call in self.calls for output in call.spec.outputs}
         used = {name for call in self.calls for name in call.inputs} | set(self.bound.columns)
         return sorted(used - made)
-
-    def _owner(self, column: str) -> str:
-        """Return the key of the call that makes a column, the column itself when it is a candle's."""
-        owners = (call.key for call in self.calls for output in call.spec.outputs if call.column(output.name) == column)
-        return next(owners, column)
 
 
 def make_plan(strategy: Strategy, library: Library) -> Plan:
@@ -245,56 +191,3 @@ def make_plan(strategy: Strategy, library: Library) -> Plan:
     if problems:
         raise StrategyError(problems.ordered())
     return Plan(strategy, bound.calls, make_rules(strategy), make_targets(strategy), bound)
-
-
-class _Columns(Mapping[str, Column]):
-    """Candle columns and computed ones as one mapping."""
-
-    def __init__(self, base: Mapping[str, Column], made: Mapping[str, Column]) -> None:
-        self.base = base
-        self.made = made
-
-    def __getitem__(self, name: str) -> Column:
-        return self.made[name] if name in self.made else self.base[name]
-
-    def __iter__(self) -> Any:
-        return iter({**dict.fromkeys(self.base), **dict.fromkeys(self.made)})
-
-    def __len__(self) -> int:
-        return len(self.base) + len(self.made)
-
-
-def _events(name: str, call: Call, computed: Computed, symbol: int) -> SignalEvents:
-    outputs = computed.outputs[call.key]
-    event = outputs[call.spec.outputs[0].name]
-    bars = np.flatnonzero(np.abs(event) > 0.0).astype(np.int64)
-    named: dict[str, NDArray[Any]] = {}
-    for output in call.spec.outputs:
-        values = outputs[output.name][bars]
-        named[output.name] = _labelled(values, output.labels) if output.labels else values
-    return SignalEvents(0, symbol, name, bars, named)
-
-
-def _labelled(codes: Column, labels: tuple[str, ...]) -> NDArray[Any]:
-    """Return the word of each code; '' for a code without one."""
-    words = np.array([*labels, ""], dtype=object)
-    known = (codes >= 0) & (codes < len(labels))
-    return words[np.where(known, codes, len(labels)).astype(np.int64)]
-
-
-def _undefined(bars: int) -> Column:
-    column = np.full(bars, np.nan)
-    column.flags.writeable = False
-    return column
-
-
-def _shown(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _on_price_scale(line: Column, close: Column) -> bool:
-    """Say whether a line lies where the candles are, judged by up to 2,000 of its values."""
-    step = max(1, len(line) // _SAMPLE)
-    ratio = line[::step] / close[::step]
-    ratio = ratio[~np.isnan(ratio)]
-    return bool(len(ratio) and 0.8 < np.median(ratio) < 1.25 and ratio.min() > 0.5)

@@ -245,6 +245,31 @@ class Strategy(Section):
 
         return rebuilt(self, parameters)
 
+    def with_values(self, values: Mapping[str, object]) -> Strategy:
+        """Return this strategy with other values: parameters by their names, any others by their paths in the file.
+
+        Parameters
+        ----------
+        values : mapping
+            Such as ``{"ma_fast_period": 8, "execution.slippage": 0.0002, "indicators.fast.period": 12}``.
+
+        Raises
+        ------
+        InputError
+            When a name is not in `parameters`, nothing refers to it, or a path leads nowhere.
+        StrategyError
+            When a value breaks a rule of its place.
+        """
+        from sptrader_lab.strategy.values import is_path
+
+        chosen = {name.removeprefix("parameters."): value for name, value in values.items()}
+        for name in chosen:
+            if not is_path(name):
+                check_override(self, name)
+        from sptrader_lab.strategy.load import rebuilt
+
+        return rebuilt(self, chosen) if chosen else self
+
     def _level(self, name: str) -> Any:
         given = name in self.exit.model_fields_set  # `stop_loss: false` under exit turns one under risk off
         return getattr(self.exit if given else self.risk, name)

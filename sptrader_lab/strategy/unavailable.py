@@ -6,11 +6,11 @@ from typing import Final
 
 from sptrader_lab.strategy.source import Problems
 
-_SWEEPS: Final = "parameter sweeps"
+_WALK_FORWARD: Final = "walk-forward analysis"
 _TRADING: Final = "paper and live trading"
 #: Keys that belong to none of today's sections, by what they ask for.
 KEYS: Final[dict[str, str]] = {
-    **dict.fromkeys(("sweep", "walk_forward"), _SWEEPS),
+    "walk_forward": _WALK_FORWARD,
     **dict.fromkeys(("broker", "paper"), _TRADING),
 }
 

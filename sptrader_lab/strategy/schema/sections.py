@@ -112,9 +112,7 @@ class Backtest(Section):
     initial_capital: Positive = key("account money at the start", 10_000.0)
     commission: Commission = key("as in `execution`", Commission(), rule="S9", shown="0")
     data_frequency: TimeframeText | None = key("used by the command line alone, without `--timeframe`", None)
-    optimization: dict[str, Texts] = key(
-        "parameter: list of values that a sweep would try; checked, and not run yet", {}
-    )
+    optimization: dict[str, Texts] = key("parameter: list of values; what a sweep tries without a grid", {})
 
 
 class Live(Section):

@@ -1,0 +1,1 @@
+"""Workspace: everything in a folder tried out before anyone relies on it."""
