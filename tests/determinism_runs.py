@@ -31,7 +31,8 @@ execution: {slippage: 0.0001, commission: {fraction: 0.0001, per_order: 0.1}}
 
 
 def shipped(name: str) -> Callable[[], Any]:
-    return lambda: lab.backtest(STRATEGIES / f"{name}.yaml", walk(1, 3000))
+    bars = 300 if "_script" in (STRATEGIES / f"{name}.yaml").read_text() else 3000  # a process for each candle
+    return lambda: lab.backtest(STRATEGIES / f"{name}.yaml", walk(1, bars))
 
 
 PARTS = """

@@ -1,11 +1,12 @@
-"""`sptrader-lab components`: list, show and check indicators and signals."""
+"""`sptrader-lab components` (or `component`): list, show and check indicators and signals; write new ones."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from sptrader_lab.cli import component_files
 from sptrader_lab.cli.common import emit, json_option
 from sptrader_lab.errors import LabError
 
@@ -14,10 +15,15 @@ if TYPE_CHECKING:
     from sptrader_lab.components.library import Broken, Library
     from sptrader_lab.components.spec import Input, Parameter, Spec
 
+#: Candles of the exam; a script is a process for each of them.
+_OF_OTHERS: Final = 1500
+_OF_SCRIPTS: Final = 200
+
 
 def add(subparsers: Any) -> None:
-    """Add the group and its three commands."""
-    group = subparsers.add_parser("components", help="indicators and signals: list, show, check")
+    """Add the group and its commands."""
+    words = "indicators and signals: list, show, check, new, migrate, run"
+    group = subparsers.add_parser("components", aliases=["component"], help=words)
     commands = group.add_subparsers(metavar="COMMAND", required=True)
 
     listing = commands.add_parser("list", help="what there is, and what is broken")
@@ -34,6 +40,7 @@ def add(subparsers: Any) -> None:
     check.add_argument("name", metavar="NAME|FILE", nargs="?", help="one component; all of them unless given")
     json_option(check)
     check.set_defaults(run=_check)
+    component_files.add(commands)
 
 
 def _library() -> Library:
@@ -86,19 +93,36 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _page(spec: Spec) -> str:
-    doc = (spec.function.__doc__ or "").split("\n    Parameters\n")[0]
-    paragraphs = [" ".join(part.split()) for part in doc.strip().split("\n\n")[1:]]
-    lines = [f"{spec.name} ({spec.kind})", spec.summary, *filter(None, paragraphs), "", "inputs"]
+    doc = _said_of(spec).split("\n    Parameters\n")[0]
+    paragraphs = [" ".join(part.split()) for part in doc.strip().split("\n\n")]
+    paragraphs = paragraphs[1:] if paragraphs[0] == spec.summary else paragraphs
+    lines = [f"{spec.name} ({_kind(spec)})", spec.summary, *filter(None, paragraphs), "", "inputs"]
     lines += [f"  {_filled(each)}" for each in spec.inputs]
     lines += ["parameters"] if spec.parameters else []
     for each in spec.parameters:
         lines.append(f"  {each.name} = {each.default!r}  {_range(each)}")
         lines += [f"      {each.description}"] if each.description else []
     lines.append("outputs")
-    for output in spec.outputs:
+    for output in spec.outputs[: len(spec.outputs) // spec.slots]:
         codes = ", ".join(f"{code} {label}" for code, label in enumerate(output.labels))
-        lines.append(f"  {output.name}" + (f"  ({codes})" if codes else ""))
+        holds = codes or ("numbers or words" if output.mixed else "")
+        lines.append(f"  {output.name}" + (f"  ({holds})" if holds else ""))
+    if spec.slots > 1:
+        lines.append(f"  and as many again with #2 to #{spec.slots}, for further events on one bar")
+    if spec.reshape is not None:
+        lines.append("  and what a strategy asks for")
     return "\n".join([*lines, "", f"file {spec.path}", f"sha256 {spec.sha256}"])
+
+
+def _said_of(spec: Spec) -> str:
+    """Return the docstring; of an older style that of its class or function, not of ours that asks it."""
+    own = vars(spec.function).get("__doc__") if spec.takes_market else spec.function.__doc__
+    return own or ""
+
+
+def _kind(spec: Spec) -> str:
+    """Return the kind, and the style where it is not the usual one."""
+    return f"{spec.kind}, {spec.style}" if spec.takes_market else spec.kind
 
 
 def _filled(each: Input) -> str:
@@ -115,7 +139,9 @@ def _range(parameter: Parameter) -> str:
         return "true or false"
     if parameter.choices:
         return "one of " + ", ".join(parameter.choices)
-    return f"{parameter.kind}, {parameter.low:g} to {parameter.high:g}"
+    if parameter.kind == "str":
+        return "any text"
+    return f"{parameter.kind}, {parameter.range.removeprefix('from ') or 'any'}"
 
 
 def _described(spec: Spec) -> dict[str, Any]:
@@ -134,6 +160,7 @@ def _described(spec: Spec) -> dict[str, Any]:
     return {
         "name": spec.name,
         "kind": spec.kind,
+        "style": spec.style,
         "summary": spec.summary,
         "inputs": [
             {
@@ -145,7 +172,8 @@ def _described(spec: Spec) -> dict[str, Any]:
             for each in spec.inputs
         ],
         "parameters": parameters,
-        "outputs": [{"name": each.name, "labels": each.labels} for each in spec.outputs],
+        "outputs": [{"name": each.name, "labels": each.labels, "mixed": each.mixed} for each in spec.outputs],
+        "lookback": spec.lookback,
         "path": spec.path,
         "sha256": spec.sha256,
     }
@@ -162,12 +190,12 @@ def _check(args: argparse.Namespace) -> int:
     else:
         library = _library()
         specs, broken = list(library.specs.values()), library.broken
-    candles = exam_candles()
     exams: list[Exam] = []
     refused: dict[str, str] = {each.path: str(each.error) for each in broken}
     for spec in specs:
         try:
-            exams.append(examine(spec, candles, library=library))
+            bars = _OF_SCRIPTS if spec.style == "script" else _OF_OTHERS
+            exams.append(examine(spec, exam_candles(bars), library=library))
         except LabError as error:  # a requirement of one component hides no other
             refused[spec.name] = f"{spec.name}: could not be examined: {error}"
     document = {

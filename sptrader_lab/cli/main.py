@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from sptrader_lab import __version__
-from sptrader_lab.cli import backtest, components, data, strategy
+from sptrader_lab.cli import backtest, components, data, strategy, sweep, workspace
 from sptrader_lab.errors import LabError, nearest
 
 
@@ -32,7 +32,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     groups = parser.add_subparsers(metavar="COMMAND")
-    for group in (backtest, data, components, strategy):
+    for group in (backtest, sweep, data, components, strategy, workspace):
         group.add(groups)
     return parser
 

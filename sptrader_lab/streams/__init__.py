@@ -1,0 +1,1 @@
+"""Streams: what goes through Redis between components, sessions and whoever watches them."""
