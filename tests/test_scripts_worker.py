@@ -19,7 +19,7 @@ from sptrader_lab.components.exam import exam_candles, market_of
 from sptrader_lab.components.reading import read
 from sptrader_lab.components.run import ask, candle_columns
 from sptrader_lab.components.scripts.limits import Limits
-from sptrader_lab.components.scripts.pool import Cancelled, Pool, WorkerProcess, cancel_all, shared
+from sptrader_lab.components.scripts.pool import Cancelled, Pool, WorkerDied, WorkerProcess, cancel_all, shared
 from sptrader_lab.components.scripts.reaper import descendants
 from sptrader_lab.components.spec import Input
 from sptrader_lab.components.vocabulary import code
@@ -398,9 +398,21 @@ def test_no_process_is_left_after_a_pool_is_closed():
         pass
 
 
+def test_a_killed_worker_leaves_no_folder_behind():
+    worker = WorkerProcess()
+    folder = Path(worker.folder.name)
+    assert folder.is_dir()
+    os.kill(worker.pid, 9)
+    with pytest.raises(WorkerDied, match="its worker was ended by SIGKILL"):
+        worker.ask({}, 20)
+    worker.close()
+    assert not folder.exists()
+
+
 def test_a_worker_ends_when_whoever_started_it_is_gone():
     worker = WorkerProcess()
     worker.interrupt()
     worker._process.wait(10)
+    assert not Path(worker.folder.name).exists()
     assert worker._process.returncode == 0
     worker.close()

@@ -52,7 +52,8 @@ class WorkerProcess:
         self._socket = near
         self._connection = Connection(os.dup(near.fileno()))
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
-        command = [sys.executable, "-P", "-c", _BOOT, _ROOT, str(far.fileno())]
+        self.folder = tempfile.TemporaryDirectory(prefix="sptrader-", ignore_cleanup_errors=True)
+        command = [sys.executable, "-P", "-c", _BOOT, _ROOT, self.folder.name, str(far.fileno())]
         with far:
             self._process = subprocess.Popen(
                 command,
@@ -126,6 +127,7 @@ class WorkerProcess:
         self._connection.close()
         self._socket.close()
         self._errors.close()
+        self.folder.cleanup()  # here, because a worker may be killed
 
 
 class Pool:

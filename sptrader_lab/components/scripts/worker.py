@@ -12,9 +12,9 @@ import json
 import os
 import resource
 import selectors
+import shutil
 import signal
 import sys
-import tempfile
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -31,17 +31,19 @@ _CHUNK: Final = 1 << 16
 
 
 def main() -> NoReturn:
-    """Serve the process at the other end of the socket whose number is the last argument, until it leaves."""
+    """Serve whoever is at the other end of a socket, until it leaves; arguments end with a folder and the socket's number."""
     connection = Connection(int(sys.argv[-1]))
+    folder = Path(sys.argv[-2])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks; it says when to stop
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     adopt_orphans()
     _warm_up()
-    with tempfile.TemporaryDirectory(prefix="sptrader-") as folder, contextlib.suppress(EOFError, OSError):
+    with contextlib.suppress(EOFError, OSError):
         connection.send_bytes(b"{}")
-        worker = Worker(connection, Path(folder))
+        worker = Worker(connection, folder)
         while True:
             connection.send_bytes(json.dumps(worker.answer(json.loads(connection.recv_bytes()))).encode())
+    shutil.rmtree(folder, ignore_errors=True)  # nobody else does when the other end was killed
     os._exit(0)
 
 
