@@ -1,0 +1,1 @@
+"""Research: many runs at once, and what their best is worth."""
