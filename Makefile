@@ -46,6 +46,7 @@ bench: $(STAMP) ## Measure speed and memory, also against a peer (installs vecto
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install --quiet -e '.[bench]'
 	@.venv-bench/bin/python benchmarks/backtest.py
+	@echo; .venv-bench/bin/python benchmarks/sweep.py
 	@for each in portfolio leak lookahead cold components; do echo; $(BIN)/python benchmarks/$$each.py || exit 1; done
 
 lock: ## Choose new versions of all packages (needs uv); the lock holds versions and hashes, no addresses

@@ -47,7 +47,7 @@ def entry_point(function: Callable[P, R]) -> Callable[P, R]:
     run = _njit(function, _nrt=False)
 
     def called(*arguments: P.args, **options: P.kwargs) -> R:
-        if getattr(run, "signatures", True):  # compiled already, or never (interpreted)
+        if getattr(run, "overloads", True):  # compiled already, or never (interpreted)
             return run(*arguments, **options)
         with _compiling:
             before = _settings.LOOP_VECTORIZE

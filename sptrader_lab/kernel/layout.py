@@ -156,13 +156,12 @@ def _flags(decisions: Decisions) -> NDArray[np.uint8]:
 
 def make_book(market: Market, legs: Legs, rules: Records, account: Account) -> Book:
     """Return an empty book with as many slots as the rules can ever fill."""
-    of_leg: Any = rules[legs.strategy]
-    most = np.minimum(of_leg.max_positions, of_leg.max_positions_per_symbol)
+    most = np.minimum(rules["max_positions"], rules["max_positions_per_symbol"])[legs.strategy]
     wishes = [np.count_nonzero(part & (ENTER_LONG | ENTER_SHORT)) for part in np.split(legs.flags, legs.offset[1:])]
     # Twice: a position whose exit is decided frees its place for the entry that follows it at the same open, and a bar
     # may wish for both sides.
     slots = 2 * np.maximum(np.minimum(most, wishes), 1)
-    symbols, kelly = len(market.first), int(rules.kelly_window.max(initial=0))
+    symbols, kelly = len(market.first), int(rules["kelly_window"].max(initial=0))
     return Book(
         account=_account(market, legs, rules, account),
         positions=records(int(slots.sum()), POSITION),
@@ -183,22 +182,24 @@ def make_book(market: Market, legs: Legs, rules: Records, account: Account) -> B
 
 
 def _account(market: Market, legs: Legs, rules: Records, terms: Account) -> Records:
-    one = records(1, ACCOUNT)
-    account = one[0]
-    account.cash = account.equity = account.high_water = account.day_equity = terms.capital
-    account.day = account.swapped = -1
-    account.drawdown_limit, account.daily_loss_limit = terms.max_drawdown, terms.daily_loss_limit
-    if len(rules) == 1:  # the limits of a strategy that has the account to itself are the account's
-        account.drawdown_limit = min(account.drawdown_limit, rules[0].max_drawdown)
-        account.daily_loss_limit = min(account.daily_loss_limit, rules[0].daily_loss_limit)
-    account.fill_close = rules.fill_close.max()
-    account.leverage, account.maintenance = terms.leverage, terms.maintenance
-    account.max_positions = terms.max_positions or _MANY
-    account.max_gross_exposure, account.max_net_exposure = terms.max_gross_exposure, terms.max_net_exposure
-    account.max_currency_exposure = terms.max_currency_exposure
-    account.correlation_limit, account.correlation_window = terms.correlation_limit, terms.correlation_window
+    table = np.zeros(1, ACCOUNT)
+    account = table[0]  # by item: a record's attributes take ten times as long, and a sweep makes many books
+    for name in ("cash", "equity", "high_water", "day_equity"):
+        account[name] = terms.capital
+    account["day"] = account["swapped"] = -1
+    for name in (
+        "leverage", "maintenance", "max_gross_exposure", "max_net_exposure", "max_currency_exposure",
+        "correlation_limit", "correlation_window",
+    ):  # fmt: skip
+        account[name] = getattr(terms, name)
+    alone = len(rules) == 1  # the limits of a strategy that has the account to itself are the account's
+    own = (float(rules["max_drawdown"][0]), float(rules["daily_loss_limit"][0])) if alone else (math.inf, math.inf)
+    account["drawdown_limit"] = min(terms.max_drawdown, own[0])
+    account["daily_loss_limit"] = min(terms.daily_loss_limit, own[1])
+    account["fill_close"] = rules["fill_close"].max()
+    account["max_positions"] = terms.max_positions or _MANY
     contracts = market.contracts
-    account.limited = terms.max_positions > 0 or not all(
+    account["limited"] = terms.max_positions > 0 or not all(
         math.isinf(limit)
         for limit in (
             terms.max_gross_exposure,
@@ -207,24 +208,24 @@ def _account(market: Market, legs: Legs, rules: Records, terms: Account) -> Reco
             terms.correlation_limit,
         )
     )
-    account.simple = not (
+    account["simple"] = not (
         len(market.spread)
         or len(market.rate_open)
-        or contracts.financed.any()
+        or contracts["financed"].any()
         or len(market.actions)
-        or (contracts.swap_long != 0.0).any()
-        or (contracts.swap_short != 0.0).any()
+        or (contracts["swap_long"] != 0.0).any()
+        or (contracts["swap_short"] != 0.0).any()
         or terms.maintenance > 0.0
-        or (rules.even_fraction + rules.even_distance + rules.even_atr > 0.0).any()
+        or (rules["even_fraction"] + rules["even_distance"] + rules["even_atr"] > 0.0).any()
         or legs.paced.any()
     )
-    return one
+    return table.view(np.recarray)
 
 
 def _shares(rules: Records, capital: float) -> Records:
     shares = records(len(rules), SHARE)
-    for share, rule in zip(shares, rules, strict=True):
-        share.base = share.equity = share.high_water = share.day_equity = rule.allocation * capital
+    for name in ("base", "equity", "high_water", "day_equity"):
+        shares[name] = rules["allocation"] * capital
     return shares
 
 

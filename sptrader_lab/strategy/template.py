@@ -204,11 +204,11 @@ class _Builder:
             return str(shape[1])
         _, identity, output, inputs, names = shape
         columns = tuple(self.column(each) for each in inputs)
-        parameters = {name: next(self.numbers) for name in names}
-        spec = self.specs[identity]
-        shown = ", ".join(f"{name}={value!r}" for name, value in parameters.items())
-        key = f"{spec.name}({', '.join(columns)}; {shown}) {spec.sha256[:12]} {len(spec.outputs)}"
-        self.needed.setdefault(key, Needed(spec, columns, parameters))
+        values = [next(self.numbers) for _ in names]
+        name, _, sha256, outputs, _ = identity
+        key = f"{name}({', '.join(columns)}; {values}) {sha256[:12]} {len(outputs)}"
+        if key not in self.needed:
+            self.needed[key] = Needed(self.specs[identity], columns, dict(zip(names, values, strict=True)))
         return f"{key}.{output}"
 
 
