@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from sptrader_lab.candles.store import CandleStore
     from sptrader_lab.components.library import scan as scan_components
     from sptrader_lab.errors import LabError
+    from sptrader_lab.research.cross_validation import cross_validate
+    from sptrader_lab.research.optimize import optimize
+    from sptrader_lab.research.saved import load_sweep, sweeps
+    from sptrader_lab.research.sweep import sweep
+    from sptrader_lab.research.walk_forward import walk_forward
     from sptrader_lab.results.registry import runs
     from sptrader_lab.results.saved import load_result
     from sptrader_lab.strategy.load import load_strategy
@@ -28,12 +33,18 @@ __all__ = [
     "Candles",
     "LabError",
     "backtest",
+    "cross_validate",
     "load_portfolio",
     "load_result",
     "load_strategy",
+    "load_sweep",
+    "optimize",
     "rerun",
     "runs",
     "scan_components",
+    "sweep",
+    "sweeps",
+    "walk_forward",
 ]
 
 _HOMES: Final = {
@@ -41,12 +52,18 @@ _HOMES: Final = {
     "Candles": "types.candles:Candles",
     "LabError": "errors:LabError",
     "backtest": "backtesting.run:backtest",
+    "cross_validate": "research.cross_validation:cross_validate",
     "load_portfolio": "strategy.portfolio:load_portfolio",
     "load_result": "results.saved:load_result",
     "load_strategy": "strategy.load:load_strategy",
+    "load_sweep": "research.saved:load_sweep",
+    "optimize": "research.optimize:optimize",
     "rerun": "backtesting.rerun:rerun",
     "runs": "results.registry:runs",
     "scan_components": "components.library:scan",
+    "sweep": "research.sweep:sweep",
+    "sweeps": "research.saved:sweeps",
+    "walk_forward": "research.walk_forward:walk_forward",
 }
 
 
@@ -80,6 +97,6 @@ def _face(name: str) -> Any:
     return show
 
 
-for _name in ("plot", "report", "show"):
+for _name in ("heatmap", "importances", "parallel", "paths", "plot", "report", "show", "trials", "walk"):
     faces.register(_name, _face(_name))
 del _name

@@ -38,8 +38,8 @@ def test_text_and_marks_stand_out_from_the_paper(colours: Palette) -> None:
 @pytest.mark.parametrize("colours", [LIGHT, DARK])
 def test_text_is_readable_on_every_cell_of_the_heatmap(colours: Palette) -> None:
     assert all(contrast(colours.ink, cell) > 3.5 for cell in colours.diverging)
-    assert len(colours.diverging) == 9
-    assert colours.diverging[4] == colours.middle
+    assert len(colours.diverging) == 25
+    assert colours.diverging[12] == colours.middle
 
 
 def test_an_unknown_theme_names_the_nearest() -> None:

@@ -13,7 +13,7 @@ from sptrader_lab.errors import InputError, unknown
 
 Theme = Literal["auto", "light", "dark"]
 THEMES: Final[tuple[str, ...]] = get_args(Theme)
-_STEPS: Final = 4
+_STEPS: Final = 12
 _LIGHTEST: Final = 0.5  # text stays readable on the strongest cell
 
 
@@ -56,7 +56,7 @@ class Palette:
 
     @property
     def diverging(self) -> list[str]:
-        """Nine colours from loss over `middle` to profit."""
+        """Twenty-five colours from loss over `middle` to profit."""
         shares = [_LIGHTEST + (1 - _LIGHTEST) * step / _STEPS for step in range(_STEPS)]
         low = [_mix(self.loss, self.middle, share) for share in shares]
         high = [_mix(self.profit, self.middle, share) for share in shares]
