@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from research_cases import clock, hourly, hours_of_day, paying
 
 import sptrader_lab as lab
+from sptrader_lab.charts.walk import paths_figure
 from sptrader_lab.errors import InputError, RunError
-from sptrader_lab.research.cross_validation import day_groups, paths_of, pooled, splits_of
+from sptrader_lab.research.splits import day_groups, paths_of, pooled, splits_of
 from sptrader_lab.research.stretches import Stretch, Timeline
 from sptrader_lab.results import ratios
 
@@ -201,3 +202,11 @@ def test_mistakes_are_said(candles, options, said):
 def test_values_that_never_trade_leave_nothing_to_choose_by(candles):
     with pytest.raises(RunError, match="nothing to choose by"):
         validated(candles, grid={"level": [24.5, 25.5]})
+
+
+def test_the_figure_shows_every_path(found):
+    (lines,) = (each.data_source.data for each in paths_figure(found, theme="light").renderers)
+    assert sorted(lines["path"]) == [f"path {number}" for number in range(1, 6)]
+    last = dict(zip(lines["path"], [growth[-1] for growth in lines["growth"]], strict=True))
+    assert last["path 3"] == pytest.approx(found.equity["path 3"].iloc[-1] - 1)
+    assert found.plot().figure is not None

@@ -18,6 +18,7 @@ from sptrader_lab.charts.study import importances_figure, trials_figure
 from sptrader_lab.errors import InputError, RunError
 from sptrader_lab.kernel.summary import SUMMARY
 from sptrader_lab.research import optimize as searching
+from sptrader_lab.research.draws import study_storage
 from sptrader_lab.research.space import Choices, Range, read_space
 from tests.conftest import ROOT
 
@@ -88,7 +89,7 @@ def test_other_candles_or_ranges_are_another_study_in_the_same_file(wander, cand
         search(wander, storage=file, n=2, objective="total_return").study.study_name,
     }
     assert len(names) == 4
-    assert len(optuna.get_all_study_summaries(searching._storage(file))) == 4
+    assert len(optuna.get_all_study_summaries(study_storage(file))) == 4
 
 
 # -- what is found

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from research_cases import clock, hourly, hours_of_day, paying
 
 import sptrader_lab as lab
+from sptrader_lab.charts.walk import walk_figure
 from sptrader_lab.errors import InputError
 from sptrader_lab.research import training
 from sptrader_lab.research.stretches import Stretch, Timeline, segments
@@ -290,3 +291,12 @@ def test_holding_counts_candles_from_entry_to_exit(regimes):
     for number in (0, 1):
         result = trainer.result(number, Stretch(240, 1000))
         assert trainer.holding(result) == result.trades["bars"].max()
+
+
+def test_the_figure_shows_the_stitched_equity_and_the_values_of_each_segment(walk):
+    figure = walk_figure(walk, theme="light")
+    (line,) = (each.data_source.data for each in figure.renderers)
+    assert list(line["equity"]) == list(walk.equity)
+    assert line["values"][0] == "level=10.0"
+    assert sorted(set(line["segment"])) == list(range(8))
+    assert walk.plot().figure is not None

@@ -16,8 +16,8 @@ from tests.conftest import ROOT
 LIBRARY = scan(own_library())
 SMALL = "name: small\nentry: {when: close > sma, size: 0.1}\nexit: {when: close < sma}\n"
 NOT_YET = {
-    "walk_forward: {}": "walk-forward analysis",
-    "backtest: {walk_forward: {}}": "walk-forward analysis",
+    "walk_forward: {}": "walk-forward analysis from a file",
+    "backtest: {walk_forward: {}}": "walk-forward analysis from a file",
     "live: {broker: oanda}": "paper and live trading",
     "paper: true": "paper and live trading",
 }
@@ -62,7 +62,7 @@ def test_what_this_version_cannot_do_is_refused_with_that_reason(section):
 
 def test_the_readme_calls_not_yet_what_is_refused_and_nothing_else():
     said = " ".join((ROOT / "README.md").read_text().split("## Not yet\n")[1].split(".")[0].split()).lower()
-    assert re.split(r",\s+", said) == ["paper and live trading", "walk-forward analysis"]
+    assert re.split(r",\s+", said) == ["paper and live trading", "walk-forward analysis from a file"]
     assert set(KEYS.values()) == set(NOT_YET.values()) == set(re.split(r",\s+", said))
 
 

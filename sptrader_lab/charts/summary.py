@@ -11,6 +11,7 @@ from sptrader_lab.charts.scripts import web
 from sptrader_lab.results import document
 from sptrader_lab.results.breakdown import breakdown
 from sptrader_lab.results.metrics import METRICS
+from sptrader_lab.results.notes import ALARM, notes
 
 if TYPE_CHECKING:
     from sptrader_lab.results.result import Result
@@ -83,7 +84,7 @@ def summary_html(result: Result, *, title: bool = True, metrics: bool = True, st
     head = f"<h3>{html.escape(document.title(result))}</h3>" if title else ""
     more = f"<details><summary>All metrics</summary>{metrics_html(result)}</details>" if metrics else ""
     css = f"<style>{web('summary.css')}</style>" if style else ""
-    return f'{css}<div class="spt-summary">{head}{_cards_html(result)}{_tables_html(result)}{_notes_html(result)}{more}</div>'
+    return f'{css}<div class="spt-summary">{head}{_cards_html(result)}{_tables_html(result)}{_notes_html(result)}{_logs_html(result)}{more}</div>'
 
 
 def _cards_html(result: Result) -> str:
@@ -101,14 +102,19 @@ def _tables_html(result: Result) -> str:
 
 
 def _notes_html(result: Result) -> str:
-    notes = document.notes(result)
-    lines = "".join(
-        f'<li class="spt-warning">{html.escape(note)}</li>'
-        if note.startswith("warning")
-        else f"<li>{html.escape(note)}</li>"
-        for note in notes
-    )
-    return f'<ul class="spt-notes">{lines}</ul>' if notes else ""
+    kinds = {ALARM: ' class="spt-alarm"', "warning": ' class="spt-warning"'}
+    found = [
+        (next((kind for head, kind in kinds.items() if note.startswith(head)), ""), note) for note in notes(result)
+    ]
+    lines = "".join(f"<li{kind}>{html.escape(note)}</li>" for kind, note in found)
+    return f'<ul class="spt-notes">{lines}</ul>' if found else ""
+
+
+def _logs_html(result: Result) -> str:
+    if not result.logs:
+        return ""
+    each = "".join(f"<b>{html.escape(name)}</b><pre>{html.escape(text)}</pre>" for name, text in result.logs.items())
+    return f"<details><summary>What components printed</summary>{each}</details>"
 
 
 def metrics_html(result: Result) -> str:

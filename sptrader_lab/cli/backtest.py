@@ -47,6 +47,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--report", metavar="FILE", help="write an HTML report that opens offline")
     parser.add_argument("--csv", metavar="FOLDER", help="write trades, orders, fills, equity and metrics as CSV")
     parser.add_argument("--save", action="store_true", help="keep the run in DATA/runs")
+    parser.add_argument("--logs", action="store_true", help="show what components printed")
     data_option(parser)
     json_option(parser)
     parser.set_defaults(run=_backtest)
@@ -73,7 +74,8 @@ def _backtest(args: argparse.Namespace) -> int:
     if args.save:
         written.append(f"run {result.save(Path(args.data) / 'runs')[:12]} saved")
     measured = _measured(result, start)
-    lines = [*([_period(measured)] if measured else []), *written]
+    logs = [f"\n{name} printed\n{text.rstrip()}" for name, text in result.logs.items()] if args.logs else []
+    lines = [*([_period(measured)] if measured else []), *written, *logs]
     emit(
         args,
         {**result.to_dict(), "measured": measured, "written": written},

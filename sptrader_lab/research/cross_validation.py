@@ -13,9 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations as subsets
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -28,10 +27,10 @@ from sptrader_lab.errors import InputError, RunError, unknown
 from sptrader_lab.research.constraints import Constraint
 from sptrader_lab.research.grid import Combinations, Sample, combinations
 from sptrader_lab.research.levels import Value
+from sptrader_lab.research.splits import Split, day_groups, paths_of, pooled, splits_of
 from sptrader_lab.research.stretches import Length, Stretch, Timeline, read_places
 from sptrader_lab.research.training import Trainer, threads
 from sptrader_lab.results import faces, ratios
-from sptrader_lab.results.metrics import day_marks
 from sptrader_lab.results.result import Result
 from sptrader_lab.strategy.load import load_strategy
 from sptrader_lab.strategy.strategy import Strategy
@@ -43,23 +42,6 @@ Objective = Literal["sharpe_ratio", "mean_return"]
 
 _OBJECTIVES: Final = ("sharpe_ratio", "mean_return")
 _MOST_SPLITS: Final = 20_000
-# Deviations of daily returns below this are rounding, see `results.ratios`.
-_ROUNDING: Final = 1e-13
-
-
-class Split(NamedTuple):
-    """One way to divide the groups.
-
-    Attributes
-    ----------
-    tested : tuple of int
-        The groups that are tested.
-    trained : tuple of Stretch
-        What is chosen on, purge and embargo taken off.
-    """
-
-    tested: tuple[int, ...]
-    trained: tuple[Stretch, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,66 +225,6 @@ def cross_validate(
     validator = _Validator(trainer, stretches, test_groups, objective, apart)
     with threads() as pool:
         return validator.run(least, pool, shown=progress)
-
-
-def day_groups(line: Timeline, count: int) -> tuple[Stretch, ...]:
-    """Cut a timeline into `count` groups of as equally many trading days as can be.
-
-    Raises
-    ------
-    InputError
-        When there are fewer days.
-    """
-    day_end = line.candles[0].day_end
-    marks = day_marks(line.opens + 1, day_end)  # what opens at a day's end is of the next day
-    if len(marks.step) < count:
-        raise InputError(f"groups={count} of {len(marks.step)} trading days; give fewer groups, or more candles")
-    lasts = [int(part[-1]) + 1 for part in np.array_split(marks.step, count)]
-    return tuple(Stretch(first, last) for first, last in zip([0, *lasts[:-1]], lasts, strict=True))
-
-
-def splits_of(groups: Sequence[Stretch], tests: int, *, purge: int, embargo: int) -> tuple[Split, ...]:
-    """Return every way of testing `tests` of the groups, with what is left to train on.
-
-    Raises
-    ------
-    InputError
-        When purge and embargo leave nothing of a group.
-    """
-    found = []
-    for tested in subsets(range(len(groups)), tests):
-        trained = []
-        for place, (first, last) in enumerate(groups):
-            if place in tested:
-                continue
-            cut = Stretch(first + (embargo if place - 1 in tested else 0), last - (purge if place + 1 in tested else 0))
-            if not cut:
-                raise InputError(
-                    f"a purge of {purge:,} candles (at least the longest holding) and an embargo of {embargo:,} leave nothing of a "
-                    f"group of {last - first:,}; take fewer groups, or bound the holding with max_holding_period"
-                )
-            trained.append(cut)
-        found.append(Split(tested, tuple(trained)))
-    return tuple(found)
-
-
-def paths_of(splits: Sequence[Split], groups: int) -> NDArray[np.int64]:
-    """Return for every path and group the split that tests it, shape (paths, groups): path j takes a group's j-th test."""
-    testing = [[number for number, split in enumerate(splits) if group in split.tested] for group in range(groups)]
-    return np.array(testing, np.int64).T
-
-
-def pooled(sums: Floats, objective: str, days_per_year: int) -> Floats:
-    """Return the objective of daily returns from their count, sum and sum of squares, shape (combinations, 3); NaN if undefined."""
-    count, total, squares = sums.T
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = total / count
-        if objective == "mean_return":
-            return np.where(count > 0, mean, np.nan)
-        deviation = np.sqrt(np.maximum(squares - count * mean * mean, 0.0) / (count - 1))
-        # Sums of squares round where they cancel: what is left of equal returns must not count as a deviation.
-        defined = (count > 1) & (deviation > np.maximum(_ROUNDING, 1e-7 * np.abs(mean)))
-        return np.where(defined, mean / deviation * math.sqrt(days_per_year), np.nan)
 
 
 class _Validator:

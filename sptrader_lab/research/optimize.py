@@ -10,9 +10,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Final
 
 from sptrader_lab.backtesting.admission import as_candles, as_capital, check_store
 from sptrader_lab.backtesting.traded import TradeOn
@@ -21,6 +19,7 @@ from sptrader_lab.candles.store import CandleStore
 from sptrader_lab.errors import InputError, unknown
 from sptrader_lab.kernel.summary import SUMMARY
 from sptrader_lab.research.constraints import Constraint
+from sptrader_lab.research.draws import Sampler, seeded_sampler, study_storage
 from sptrader_lab.research.orders import LOWER, check_metric
 from sptrader_lab.research.setting import Choice, Setting
 from sptrader_lab.research.space import Space, read_space
@@ -34,13 +33,9 @@ from sptrader_lab.types.instants import parse_time
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.samplers import BaseSampler
-    from optuna.storages import BaseStorage
-    from optuna.trial import FrozenTrial, Trial
+    from optuna.trial import Trial
 
     from sptrader_lab.research.engine import Engine
-
-Sampler = Literal["tpe", "cmaes", "random"]
 
 _SAMPLERS: Final = ("tpe", "cmaes", "random")
 #: Shares of the candles after which a trial may be given up: it must be worth more than half of those before it.
@@ -192,65 +187,12 @@ def _study(
     inputs = json.dumps([setting.sha256, axes, rules, objectives, early])
     return optuna.create_study(
         study_name=f"{setting.strategy.name} {hashlib.sha256(inputs.encode()).hexdigest()[:12]}",
-        storage=_storage(storage),
+        storage=study_storage(storage),
         load_if_exists=True,
         directions=["minimize" if name in LOWER else "maximize" for name in objectives],
-        sampler=_sampler(sampler, seed),
+        sampler=seeded_sampler(sampler, seed),
         pruner=optuna.pruners.MedianPruner() if early else optuna.pruners.NopPruner(),
     )
-
-
-def _storage(path: str | Path | None) -> BaseStorage | None:
-    if path is None:
-        return None
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    return JournalStorage(JournalFileBackend(str(path)))
-
-
-def _sampler(kind: Sampler, seed: int) -> BaseSampler:
-    """Return a sampler that draws each trial with a generator of its own, from the seed and the trial's number.
-
-    So a study that goes on from its file draws what it would have drawn without the interruption, and processes that share a
-    file draw different values though they have the same seed.
-    """
-    from optuna.samplers import BaseSampler, CmaEsSampler, RandomSampler, TPESampler
-
-    def fresh(number: int) -> BaseSampler:
-        own = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-        if kind == "tpe":
-            return TPESampler(seed=own)
-        if kind == "random":
-            return RandomSampler(seed=own)
-        return CmaEsSampler(seed=own, warn_independent_sampling=False, independent_sampler=RandomSampler(seed=own))
-
-    class Seeded(BaseSampler):
-        def __init__(self) -> None:
-            self.number, self.inner = -1, fresh(0)
-
-        def of(self, trial: FrozenTrial) -> BaseSampler:
-            if trial.number != self.number:
-                self.number, self.inner = trial.number, fresh(trial.number)
-            return self.inner
-
-        def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
-            return self.of(trial).infer_relative_search_space(study, trial)
-
-        def sample_relative(self, study: Study, trial: FrozenTrial, search_space: dict[str, Any]) -> dict[str, Any]:
-            return self.of(trial).sample_relative(study, trial, search_space)
-
-        def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: Any) -> Any:
-            return self.of(trial).sample_independent(study, trial, param_name, param_distribution)
-
-        def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-            self.of(trial).before_trial(study, trial)
-
-        def after_trial(self, study: Study, trial: FrozenTrial, state: Any, values: Sequence[float] | None) -> None:
-            self.of(trial).after_trial(study, trial, state, values)
-
-    return Seeded()
 
 
 def _search(

@@ -14,8 +14,8 @@ import pandas as pd
 
 from sptrader_lab.results.breakdown import Table, breakdown, lines
 from sptrader_lab.results.metrics import METRICS, Number
+from sptrader_lab.results.notes import notes
 from sptrader_lab.types.calendar import SECOND
-from sptrader_lab.types.reasons import PLAIN, REASONS
 
 if TYPE_CHECKING:
     from sptrader_lab.results.result import Result
@@ -35,13 +35,8 @@ HEADLINES: Final = (
     "expectancy",
     "total_costs",
 )
-#: How the look-ahead check says that all is well, and how that it is not.
-_NOTHING_MOVED: Final = "no value moved"
-_LOOKS_AHEAD: Final = "LOOKS AHEAD"
 #: Names that a title lists; the rest are counted.
 _MOST_NAMES: Final = 4
-
-_EXPLAINED: Final = {word: PLAIN.get(code, "") for code, word in enumerate(REASONS)}
 
 
 def plain(value: Any) -> Any:
@@ -116,14 +111,6 @@ def describe(result: Result) -> str:
     return "\n".join(said)
 
 
-def _checked(lookahead: str) -> str:
-    """Return what the look-ahead check covered; of several strategies and symbols in one sentence."""
-    parts = lookahead.count(_NOTHING_MOVED)
-    if parts < 2 or lookahead.startswith(_LOOKS_AHEAD):
-        return lookahead
-    return f"{_NOTHING_MOVED} in any of {parts} parts, one per strategy and symbol; `result.lookahead` says how much was run again"
-
-
 def title(result: Result) -> str:
     """Return what ran on what, from the opening of the first candle to that of the last."""
     alike: dict[str, list[str]] = {}
@@ -144,30 +131,6 @@ def listed(names: Sequence[str]) -> str:
     different = list(dict.fromkeys(names))
     left = len(different) - _MOST_NAMES
     return ", ".join(different) if left <= 1 else f"{', '.join(different[:_MOST_NAMES])} and {left} more"
-
-
-def notes(result: Result) -> list[str]:
-    """Return what a reader must know beside the numbers: ambiguity, refusals, open positions, checks, warnings."""
-    found = []
-    if result.outcome.path_mattered and result.profit_band_known:
-        low, high = (f"{value:,.2f}" for value in result.profit_band)
-        count = result.ambiguous_trades
-        doubt = f"ambiguous trades: {count}" if count else "what came first inside a bar has mattered"
-        found.append(f"{doubt}, the profit lies between {low} and {high}")
-    elif result.ambiguous_trades:
-        found.append(
-            f"ambiguous trades: {result.ambiguous_trades}; what they could change was not kept, a new run says it"
-        )
-    if result.refusal_counts:
-        counts = (f"{reason} {count:,} ({_EXPLAINED[reason]})" for reason, count in result.refusal_counts.items())
-        found.append(f"refused entries: {', '.join(counts)}")
-    if len(result.outcome.positions):
-        found.append(f"positions open at the end: {len(result.outcome.positions)}, marked at the last close")
-    if result.lookahead:
-        found.append(f"look-ahead: {_checked(result.lookahead)}")
-    if result.logs:
-        found.append(f"components that printed something: {len(result.logs)}; result.logs has it")
-    return found + [f"warning: {text}" for text in result.warnings]
 
 
 def to_html(result: Result) -> str:

@@ -19,6 +19,7 @@ from sptrader_lab.results import document, faces
 from sptrader_lab.results.explanation import Explanation, Reasons
 from sptrader_lab.results.headline import Headline
 from sptrader_lab.results.metrics import METRICS, Facts, Metrics, compute_metrics
+from sptrader_lab.results.notes import ALARM
 from sptrader_lab.results.views import Views
 from sptrader_lab.types.calendar import DayEnd
 from sptrader_lab.types.candles import Candles
@@ -276,7 +277,8 @@ class Result(Views):
 
     def __repr__(self) -> str:
         trades, change = self.total_trades, document.number("total_return", self.metrics["total_return"])
-        return f"<Result {document.title(self)}: {trades} trades, {change}>"
+        doubt = f" {ALARM}" if any(text.startswith(ALARM) for text in self.warnings) else ""
+        return f"<Result{doubt} {document.title(self)}: {trades} trades, {change}>"
 
     if not TYPE_CHECKING:  # a type checker must go on refusing unknown names
 

@@ -59,6 +59,24 @@ def unapplied(filters: Filters, candles: Candles) -> tuple[str, ...]:
     return ()
 
 
+def all_kept_out(
+    filters: Filters, candles: Candles, codes: NDArray[np.uint8], wanted: NDArray[np.bool_]
+) -> tuple[str, ...]:
+    """Say that the filters kept every entry out that was `wanted`, and by how much where volume decided."""
+    kept = codes[wanted]
+    if not len(kept) or not kept.all():
+        return ()
+    names = dict.fromkeys(reasons.REASONS[code] for code in kept)
+    what = f"every entry ({len(kept):,}) was kept out by filters: {', '.join(names)}"
+    if reasons.MIN_VOLUME not in kept:
+        return (what,)
+    most = float((candles.volume * candles.close)[wanted].max())
+    return (
+        f"{what}; min_volume_usd is {filters.min_volume_usd:,.12g}, and volume x close of {candles.symbol} was {most:,.6g} at most there "
+        "(volume may count ticks)",
+    )
+
+
 def local_minutes(instants: NDArray[np.int64], zone: str) -> NDArray[np.int32]:
     """Return the minutes since 1970 that a wall clock in `zone` shows, right across every change of the clocks."""
     if not len(instants) or zone == "UTC":

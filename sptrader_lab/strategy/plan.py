@@ -17,7 +17,7 @@ from sptrader_lab.strategy.binder import Call
 from sptrader_lab.strategy.compute import Computed, compute, undefined
 from sptrader_lab.strategy.evaluate import Evaluator
 from sptrader_lab.strategy.facts import day_end_of, instrument_of
-from sptrader_lab.strategy.filters import blocked, unapplied
+from sptrader_lab.strategy.filters import all_kept_out, blocked, unapplied
 from sptrader_lab.strategy.rules import make_rules, make_targets
 from sptrader_lab.strategy.session import session_exits
 from sptrader_lab.strategy.source import Problems
@@ -86,9 +86,10 @@ class Plan:
         return max(_LEAST_WARM_UP, 10 * max(whole, default=0), lookback)
 
     def silence(self, candles: Candles, computed: Computed, decisions: Decisions) -> tuple[str, ...]:
-        """Say why nothing was ever entered, if no entry condition held on any candle."""
-        if decisions.entry_long.any() or decisions.entry_short.any():
-            return ()
+        """Say why nothing was ever entered, if no entry condition held on any candle or filters kept every entry out."""
+        wanted = (decisions.entry_long | decisions.entry_short) > 0
+        if wanted.any():
+            return all_kept_out(self.strategy.filters, candles, decisions.blocked, wanted)
         silent = [
             call.key
             for call in self.calls

@@ -6,7 +6,7 @@ from typing import Final
 
 from sptrader_lab.strategy.source import Problems
 
-_WALK_FORWARD: Final = "walk-forward analysis"
+_WALK_FORWARD: Final = "walk-forward analysis from a file"
 _TRADING: Final = "paper and live trading"
 #: Keys that belong to none of today's sections, by what they ask for.
 KEYS: Final[dict[str, str]] = {
