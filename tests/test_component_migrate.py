@@ -294,3 +294,25 @@ def test_the_command_writes_prints_and_never_overwrites(workspace, tmp_path, cap
     assert document["name"] == "mean"
     assert all(each["passed"] for each in document["exam"])
     assert path.read_text() == MEAN
+
+
+def test_a_printed_file_is_the_file_alone(workspace, capsys):
+    """Whatever the class prints; what is to know of it goes to standard error."""
+    text = MEAN.replace("        alpha = 1.0", "        print('mean of', len(data))\n        alpha = 1.0")
+    assert "print(" in text
+    path = workspace("mean", text)
+    assert main(["component", "migrate", str(path)]) == 0
+    said = capsys.readouterr()
+    assert said.out == migrate(path).text
+    assert said.out.startswith('"""')
+    assert said.err.startswith("same bits on 1,200 candles")
+    assert "not carried over" in said.err
+    assert "mean of" not in said.err
+
+
+def test_only_comments_that_are_there_are_said_to_be_lost(workspace):
+    (line,) = [number for number, text in enumerate(MEAN.splitlines(), 1) if "# not the attribute" in text]
+    lost = f"comments were not carried over (line {line})"
+    assert lost in migrate(workspace("mean", MEAN)).notes
+    bare = "#!/usr/bin/env python\n" + MEAN.replace("  # not the attribute", "")
+    assert not [each for each in migrate(workspace("bare", bare)).notes if "comment" in each]

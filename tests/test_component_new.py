@@ -125,3 +125,24 @@ def test_json_names_both_files(empty_folder, capsys):
         "test": str(Path("deep/tests/test_mine.py")),
     }
     assert all((empty_folder / path).is_file() for path in document.values())
+
+
+def test_a_name_of_the_librarys_is_refused_with_a_free_one(empty_folder, capsys):
+    assert main(["component", "new", "sma", "--kind", "indicator"]) == 2
+    said = capsys.readouterr().err
+    assert "'sma' is taken by " in said
+    assert "indicators/sma.py" in said
+    assert "such as 'my_sma'." in said
+    assert list(empty_folder.iterdir()) == []
+    assert main(["component", "new", "my_sma", "--kind", "indicator"]) == 0
+    capsys.readouterr()
+    assert main(["component", "new", "sma", "--kind", "signal"]) == 2
+    assert "such as 'my_sma_2'." in capsys.readouterr().err
+
+
+def test_a_name_of_the_workspaces_own_in_a_deeper_folder_is_refused(empty_folder, capsys):
+    file = empty_folder / "components" / "indicators" / "trend" / "slope.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("def slope(close):\n    return close\n")
+    assert main(["component", "new", "slope", "--kind", "signal"]) == 2
+    assert f"'slope' is taken by {file}" in capsys.readouterr().err

@@ -10,6 +10,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,8 +18,9 @@ from hypothesis import strategies as st
 from sptrader_lab.components import native
 from sptrader_lab.components.answer import Answer
 from sptrader_lab.components.exam import exam_candles, examine, gather
+from sptrader_lab.components.legacy.frames import Unusable, numbers
 from sptrader_lab.components.library import Broken, Library, own_library, scan
-from sptrader_lab.components.reading import read
+from sptrader_lab.components.reading import read, style_of
 from sptrader_lab.components.run import ask
 from sptrader_lab.components.spec import Input, Output, Parameter, Spec
 from sptrader_lab.components.vocabulary import code, word
@@ -168,7 +170,7 @@ def test_a_signal_names_its_requirements_and_codes_its_words(tmp_path):
         Output("signal_strength", mixed=True),
         Output("crossover_type", mixed=True),
     )
-    assert (spec.kind, spec.lookback, spec.reshape) == ("signal", 50, None)
+    assert (spec.kind, spec.lookback) == ("signal", 50)
     fired, strength, kind = answer(spec).columns
     fast, slow = (ask(OWN.find("sma"), [CANDLES.close], {"period": period}).columns[0] for period in (5, 12))
     above = [a > b for a, b in zip(fast.tolist(), slow.tolist(), strict=True)]
@@ -338,10 +340,90 @@ def test_a_class_without_metadata_and_a_method_of_another_shape_are_refused(tmp_
         read(path)
 
 
+SPEAKS = """
+if __name__ == "__main__":
+    print("INDICATOR_START")
+"""
+
+
+@pytest.mark.parametrize(
+    ("style", "text"),
+    [
+        ("script", "import os\ndef own(prices, period=14):\n    return prices\n" + SPEAKS),
+        ("script", "def own(prices: list[float], period: int = 14) -> list[float]:\n    return prices\n" + SPEAKS),
+        ("script", "def own(close):\n    return close\n" + SPEAKS),
+        ("script", "__metadata__ = {}\ndef own(close):\n    return close\n" + SPEAKS),
+        ("native", "def own(close: Column) -> Column:\n    return close\n" + SPEAKS),
+        ("native", "def own(line: 'Annotated[Column, Requires(\"sma\")]'):\n    return line\n" + SPEAKS),
+        ("native", "def own(close, *, n: Annotated[int, Bounds(1, 2)] = 1):\n    return close\n" + SPEAKS),
+        ("native", "def own(close):\n    return close\n" + SPEAKS + "    lab.run_as_script()\n"),
+        ("native", "'Reads CANDLE_DATA.'\n# INDICATOR_START\ndef own(close):\n    'CANDLE_DATA'\n    return close\n"),
+    ],
+)
+def test_a_script_with_a_function_called_like_its_file_is_a_script(tmp_path, style, text):
+    assert style_of(tmp_path / "own.py", text.encode()) == style
+
+
+BASE = """
+class Base:
+    def calculate(self, data):
+        return data["close"] * self.by
+    def evaluate(self, data, indicators):
+        return data["close"] > self.by
+"""
+
+
+@pytest.mark.parametrize(
+    ("head", "base"),
+    [
+        ("from core.base.common import Base", "Base"),
+        ("from core.base.common import Base as B", "B"),
+        ("from core.base import common", "common.Base"),
+        ("import core.base.common", "core.base.common.Base"),
+        ("import core.base.common as common", "common.Base"),
+        ("from ..base.common import Base", "Base"),
+        ("try:\n    from core.base.common import Base\nexcept ImportError:\n    Base = object", "Base"),
+    ],
+)
+def test_a_class_may_have_its_method_from_a_class_of_the_workspace(tmp_path, head, base):
+    common = tmp_path / "core" / "base" / "common.py"
+    common.parent.mkdir(parents=True)
+    common.write_text(BASE)
+    path = tmp_path / "core" / "indicators" / "twice.py"
+    path.parent.mkdir()
+    path.write_text(f"{head}\n__metadata__ = {{'outputs': ['twice']}}\nclass Twice({base}):\n    by = 2.0\n")
+    spec = read(path)
+    assert (spec.style, spec.kind) == ("class", "indicator")
+    (column,) = ask(spec, gather(spec, CANDLES, OWN), {}).columns
+    np.testing.assert_array_equal(column, CANDLES.close * 2.0)
+
+
+def test_a_class_without_any_method_is_still_refused(tmp_path):
+    head = "from core.base.indicator import Indicator\n__metadata__ = {'outputs': ['x']}\n"
+    with pytest.raises(ComponentError, match="no class of this file has calculate"):
+        read(write(tmp_path, "x", head + "class X(Indicator):\n    by = 2.0\n"))
+
+
+def test_values_that_only_raise_when_hashed_are_refused_with_a_reason():
+    class Odd:
+        def __hash__(self):
+            raise TypeError("not today")
+
+    with pytest.raises(Unusable, match="holds an Odd, not a number"):
+        numbers(pd.Series([Odd(), Odd()], dtype=object), words=True)
+    with pytest.raises(Unusable, match="holds a tuple, not a number"):
+        numbers(pd.Series([([1],), ([1],)], dtype=object), words=True)
+
+
+def test_a_text_that_can_not_be_kept_is_refused_where_it_is_read(tmp_path):
+    path = write(tmp_path, "odd", "")
+    path.write_bytes(b"# coding: utf-7\n__metadata__ = {'outputs': ['odd']}\nx = '+AGE-'\n" + BASE.encode())
+    with pytest.raises(ComponentError, match=r"odd.py:1: its text can't be decoded and written again; .* UTF-8"):
+        read(path)
+
+
 def test_the_style_is_read_without_running_anything(tmp_path):
     boom = "raise SystemExit('ran')\n"
-    from sptrader_lab.components.reading import style_of
-
     cases = {
         "class": boom + AVERAGE,
         "events": boom + EVENTS,
@@ -735,7 +817,7 @@ def test_show_and_check_know_classes(tmp_path, monkeypatch, capsys):
     assert "  name = 'a'  any text" in lines
     assert "  m = 1.5  float, up to 2" in lines
     assert typed("check", "cross")[-1] == "1 passed, 0 failed"
-    assert "  mean        Mean of a price" in typed("list")
+    assert ["mean", "Mean", "of", "a", "price"] in [line.split() for line in typed("list")]
 
 
 def test_native_files_are_scanned_without_pandas(tmp_path):
@@ -801,10 +883,6 @@ def test_any_metadata_are_understood_or_refused_with_a_place(metadata):
     )
 )
 def test_a_column_of_anything_keeps_numbers_and_codes_words(values):
-    import pandas as pd
-
-    from sptrader_lab.components.legacy.frames import numbers
-
     column = numbers(pd.Series(values, dtype=object), words=True)
     for value, number in zip(values, column.tolist(), strict=True):
         if value in (None, "") or (isinstance(value, float) and math.isnan(value)):

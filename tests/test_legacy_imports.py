@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
+from types import ModuleType
 
+import numpy as np
 import pytest
 
 from sptrader_lab.components.exam import exam_candles, gather
@@ -17,6 +20,7 @@ from sptrader_lab.components.reading import read
 from sptrader_lab.components.run import ask
 from sptrader_lab.components.spec import Spec
 from sptrader_lab.errors import ComponentError, ComponentFailed
+from sptrader_lab.types import publishing
 
 CANDLES = exam_candles(20)
 ROOT = Path(__file__).resolve().parent.parent
@@ -227,8 +231,149 @@ def test_other_imports_are_pythons_own(tmp_path):
     """
     assert factor(read(component(tmp_path, head))) == 1.0
     path = component(tmp_path, "from ..base import indicator")
+    with pytest.raises(ComponentError, match=r":1: raises while loading: .* has no core/indicators/base.py"):
+        read(path)
+    path = component(tmp_path, "from ......base import indicator")
     with pytest.raises(ComponentError, match=r":1: raises while loading: ImportError: attempted relative import"):
         read(path)
+
+
+@pytest.mark.parametrize("root", ["core", "components"])
+def test_what_begins_with_a_dot_stands_beside_the_component(tmp_path, root):
+    write(tmp_path, f"{root}/indicators/trend/helper.py", "from ..more import MORE\nFACTOR = 2.0 * MORE\n")
+    more = write(tmp_path, f"{root}/indicators/more.py", "MORE = 1.5\n")
+    path = component(tmp_path, "from .helper import FACTOR", name=f"{root}/indicators/trend/times.py")
+    assert factor(read(path)) == 3.0
+    more.write_text("MORE = 2.0\n")
+    assert factor(read(path)) == 4.0
+
+
+def test_import_module_gives_what_the_statement_gives(tmp_path):
+    write(tmp_path, "core/utils/scale.py", "FACTOR = 2.5\n")
+    write(tmp_path, "lib/plain.py", "import core.utils.scale\nFACTOR = core.utils.scale.FACTOR\n")
+    head = """
+        import importlib, os, sys
+        from core.utils import scale
+        assert importlib.import_module("core.utils.scale") is scale
+        from core.data import loader
+        assert importlib.import_module("core.data.loader") is loader
+        assert loader.__spec__.name == "sptrader_lab.candles.environment"
+        sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "..", "lib"))
+        from plain import FACTOR
+    """
+    value = "importlib.import_module('core.utils.scale').FACTOR * FACTOR"
+    assert factor(read(component(tmp_path, head, value))) == 6.25
+    path = component(tmp_path, "import importlib\nimportlib.import_module('core.nowhere')")
+    with pytest.raises(ComponentError, match=r":2: raises while loading: .* has no core/nowhere.py"):
+        read(path)
+
+
+def test_modules_called_core_of_the_process_itself_stay_its_own(tmp_path, monkeypatch):
+    own = ModuleType("core")
+    monkeypatch.setitem(sys.modules, "core", own)
+    write(tmp_path, "core/scale.py", "FACTOR = 2.5\n")
+    path = component(tmp_path, "import importlib\nFACTOR = importlib.import_module('core.scale').FACTOR")
+    assert factor(read(path)) == 2.5
+    assert sys.modules.pop("core") is own
+    assert "core.scale" not in sys.modules
+
+
+BY_PATH = """
+    import os, sys
+    sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "..", "lib"))
+"""
+
+
+def test_a_changed_helper_on_the_path_changes_the_component(tmp_path):
+    helper = write(tmp_path, "lib/scales.py", "from deeper import FACTOR\n")
+    deeper = write(tmp_path, "lib/deeper.py", "FACTOR = 2.0\n")
+    path = component(tmp_path, f"{dedent(BY_PATH)}from scales import FACTOR")
+    first = read(path)
+    assert read(path) is first
+    assert first.function.file.used.keys() == {str(helper), str(deeper)}
+    deeper.write_text("FACTOR = 5.0\n")  # as long as before, and in the same second
+    assert factor(read(path)) == 5.0
+    assert not list(tmp_path.rglob("__pycache__"))
+
+
+def test_a_helper_on_the_path_behind_a_shared_one_changes_both_components(tmp_path):
+    write(tmp_path, "core/utils.py", "from scales import FACTOR\n")
+    helper = write(tmp_path, "lib/scales.py", "FACTOR = 2.0\n")
+    head = f"{dedent(BY_PATH)}from core.utils import FACTOR"
+    paths = [component(tmp_path, head, name=f"core/indicators/trend/{name}.py") for name in ("a", "b")]
+    assert [factor(read(path)) for path in paths] == [2.0, 2.0]
+    helper.write_text("FACTOR = 3.0\n")
+    assert [factor(read(path)) for path in paths] == [3.0, 3.0]
+
+
+def test_installed_packages_stay_loaded_where_the_workspace_holds_them(tmp_path, monkeypatch):
+    place = tmp_path / "venv" / "site"
+    write(place, "installed_here.py", "FACTOR = 2.0\n")
+    monkeypatch.setattr(provided, "_INSTALLED", (place,))
+    monkeypatch.syspath_prepend(str(place))
+    spec = read(component(tmp_path, "from installed_here import FACTOR"))
+    assert factor(spec) == 2.0
+    assert spec.function.file.used == {}
+    monkeypatch.delitem(sys.modules, "installed_here")  # which is there
+
+
+def test_what_a_component_changes_of_the_process_is_put_back(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINE", "1")
+    monkeypatch.setenv("TO_GO", "1")
+    head = """
+        import os
+        import numpy as np
+        def change():
+            np.seterr(all="raise")
+            os.chdir("/")
+            os.environ["MINE"] = os.environ["NEW"] = "2"
+            os.environ.pop("TO_GO", None)
+            return 1.0
+        change()
+    """
+    before = dict(os.environ), Path.cwd(), np.geterr()
+    assert factor(read(component(tmp_path, head, "change()"))) == 1.0
+    assert (dict(os.environ), Path.cwd(), np.geterr()) == before
+
+
+HIDDEN = {"PUBLISH_LIVE": "true", "DATA_SOURCE": "x", "TEST_DATASET": "x", "LIVE_URL": "x", "REALTIME_X": "x"}
+
+
+def test_variables_that_choose_other_data_are_hidden(tmp_path, monkeypatch):
+    for name, value in HIDDEN.items():
+        monkeypatch.setenv(name, value)
+    head = (
+        f"import os\ndef seen():\n    return 1.0 + sum(name in os.environ for name in {list(HIDDEN)})\nFACTOR = seen()"
+    )
+    assert factor(read(component(tmp_path, head, "FACTOR * seen()"))) == 1.0
+    assert HIDDEN.items() <= os.environ.items()
+
+
+def test_nothing_is_published_while_a_class_is_loaded_or_asked(tmp_path, monkeypatch):
+    door = socket.create_server(("127.0.0.1", 0))
+    door.settimeout(0.2)
+    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{door.getsockname()[1]}")
+    head = """
+        import subprocess, sys, threading
+        from core.data.signal_publisher import SignalPublisher
+        publisher = SignalPublisher()
+        def tell():
+            told = [publisher.publish_signal("x", "up", 1.0), SignalPublisher().publish_price_update({"EURUSD": 1.0})]
+            other = threading.Thread(target=lambda: told.append(publisher.publish_signal("x", "up", 1.0)))
+            other.start()
+            other.join()
+            code = "from sptrader_lab.streams.publisher import SignalPublisher as P; print(P().publish_signal('x', 'up', 1.0))"
+            told.append(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout != "False\\n")
+            return 1.0 + sum(told)
+        FACTOR = tell()
+    """
+    spec = read(component(tmp_path, head, "FACTOR * tell()"))
+    answer = ask(spec, gather(spec, CANDLES, Library((), ())), {})
+    assert factor(spec) == 1.0
+    assert "not published: this is a backtest" in answer.log
+    with pytest.raises(TimeoutError), door:  # nobody has even knocked
+        door.accept()
+    assert not publishing.publishing_is_off()
 
 
 def test_the_workspace_is_the_nearest_folder_that_holds_core_or_components(tmp_path):

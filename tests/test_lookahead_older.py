@@ -153,7 +153,7 @@ def test_a_run_may_go_on_and_then_says_so_everywhere(workspace: Path, hours: Can
     assert "Responsible is confirmation_bars=3" in result.warnings[0]
     assert result.lookahead.startswith("LOOKS AHEAD: ma_crossover(")
     assert "values of 1 of 3 moved" in result.lookahead
-    assert "look-ahead: LOOKS AHEAD" in result.describe()
+    assert "LOOKS AHEAD: ma_crossover(" in result.describe()
     assert result.manifest["on_lookahead"] == "warn"
     assert len(result.trades) > 20
     assert result.digest == lab.backtest(path, hours, lookahead="off").digest
@@ -207,6 +207,55 @@ def test_the_command_line_goes_on_when_asked(
     told = json.loads(capsys.readouterr().out)
     assert told["lookahead"].startswith("LOOKS AHEAD")
     assert told["warnings"][0].startswith("LOOKS AHEAD")
+
+
+# What can't be checked
+
+REFUSING = """
+import pandas as pd
+
+__metadata__ = {"name": "refusing", "outputs": ["refusing"]}
+
+
+class Refusing:
+    def calculate(self, data):
+        if len(data) < LEAST:
+            raise ValueError("too short")
+        return pd.DataFrame({"refusing": data["close"].shift(-1)})
+"""
+REFUSED = "name: x\nentry: {when: refusing > close, size: 0.1}\nexit: {max_holding_period: 1}\n"
+
+
+def test_what_fails_on_all_fewer_candles_is_not_called_honest(workspace: Path, hours: Candles, tmp_path: Path) -> None:
+    """Nothing was compared, so nothing is known: the run ends, or goes on and says so everywhere."""
+    write(workspace / "core/indicators/refusing.py", REFUSING.replace("LEAST", "300"))
+    path, few = strategy(workspace, REFUSED, 0), hours.rows(0, 300)
+    with pytest.raises(
+        LookaheadError, match=r"(?s)refusing\(\) could not be checked.*on_lookahead=\"warn\".*lookahead=\"off\""
+    ):
+        lab.backtest(path, few)
+    names = ("open", "high", "low", "close", "volume")
+    more = [Candles(name, "1h", few.time, *(getattr(few, each) for each in names)) for name in ("GBPUSD", "AUDUSD")]
+    for given in (few, [few, *more]):
+        result = lab.backtest(path, given, on_lookahead="warn")
+        assert [one.split("(")[0] for one in result.warnings if "NOT CHECKED" in one] == [
+            "NOT CHECKED FOR LOOK-AHEAD: refusing"
+        ]
+        assert result.lookahead.startswith("NOT CHECKED FOR LOOK-AHEAD: refusing()")
+        assert "no value moved" not in result.lookahead
+        assert "look-ahead: NOT CHECKED" in result.describe()
+        assert len(result.trades) > 20
+    assert "switched off" in lab.backtest(path, few, lookahead="off").lookahead
+    assert lab.rerun(lab.backtest(path, few, on_lookahead="warn").save(tmp_path), tmp_path).same
+
+
+def test_what_fails_on_short_parts_is_asked_on_long_ones(workspace: Path, hours: Candles) -> None:
+    """Every usual part of 12,456 candles is shorter than 9,000."""
+    write(workspace / "core/indicators/refusing.py", REFUSING.replace("LEAST", "9000"))
+    assert accused(strategy(workspace, REFUSED, 0), hours)["who"] == "refusing"
+    honest = REFUSING.replace("LEAST", "9000").replace("shift(-1)", "shift(1)")
+    write(workspace / "core/indicators/refusing.py", honest)
+    assert "no value moved" in lab.backtest(strategy(workspace, REFUSED, 0), hours).lookahead
 
 
 # Scripts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sysconfig
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sptrader_lab.components.scripts import cache
+from sptrader_lab.components.scripts import cache, child
 from sptrader_lab.components.spec import Input
 from tests.test_scripts_worker import CANDLES, run, script
 
@@ -131,6 +132,57 @@ def test_a_helper_module_that_changes_makes_everything_new(tmp_path):
     helper.write_text("VALUE = 2.0\n")
     answer = run(spec)
     assert (answer.cached, answer.columns[0][0]) == (0, 2.0)
+
+
+def test_any_number_of_helpers_is_known(tmp_path):
+    """450 of them, whose names take more than a pipe holds: the answers come, and the last one's change is seen."""
+    names = [f"helper_{'x' * 150}_{number:03}" for number in range(450)]
+    spec = script(tmp_path, "".join(f"import {name}\n" for name in names) + f"answer({names[-1]}.VALUE)\n")
+    for name in names:
+        Path(spec.path).with_name(f"{name}.py").write_text("VALUE = 1.0\n")
+    first = run(spec, CANDLES.rows(0, 3))
+    assert (first.failed, first.notes, first.columns[0].tolist()) == (0, (), [1.0] * 3)
+    assert run(spec, CANDLES.rows(0, 3)).cached == 3
+    Path(spec.path).with_name(f"{names[-1]}.py").write_text("VALUE = 2.0\n")
+    assert run(spec, CANDLES.rows(0, 3)).columns[0].tolist() == [2.0] * 3
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "sys.stdout.flush(); os._exit(0)",
+        "os.closerange(3, 256)",
+        "[os.write(fd, b'junk') for fd in range(3, 256) if os.path.exists(f'/proc/self/fd/{fd}') and fd != 3]",
+    ],
+    ids=["exits", "closes", "writes_junk"],
+)
+def test_answers_whose_helpers_nobody_knows_count_and_are_not_kept(tmp_path, ending):
+    spec = script(tmp_path, f"import helper\nanswer(helper.VALUE)\n{ending}\n")
+    Path(spec.path).with_name("helper.py").write_text("VALUE = 1.0\n")
+    first = run(spec)
+    assert (first.failed, first.notes, first.columns[0].tolist()) == (0, (), [1.0] * 40)
+    assert entries() == []
+    Path(spec.path).with_name("helper.py").write_text("VALUE = 2.0\n")
+    assert run(spec).columns[0].tolist() == [2.0] * 40
+
+
+def test_helpers_are_all_files_but_those_that_came_with_python_or_a_package(tmp_path):
+    site, prefix = Path(sysconfig.get_path("purelib")), Path(sysconfig.get_path("data"))
+    package = Path(cache.__file__).parents[2]
+    cases = [
+        (tmp_path / "lib" / "helper.py", tmp_path, False),
+        (prefix / "mine" / "lib" / "helper.py", prefix / "mine", False),
+        (prefix / "helper.py", tmp_path, False),
+        (site / "mine" / "lib" / "helper.py", site / "mine", False),
+        (site / "other" / "helper.py", site / "mine", True),
+        (site / "scipy" / "helper.py", site.parent, True),  # the workspace holds the environment
+        (site / "scipy" / "helper.py", tmp_path, True),
+        (package.with_name(package.name + "_mine") / "helper.py", tmp_path, False),
+        (Path(json.__file__), tmp_path, True),
+        (Path(cache.__file__), tmp_path, True),
+    ]
+    for file, workspace, installed in cases:
+        assert child._installed(str(file), str(workspace)) is installed, file
 
 
 def test_failures_are_never_kept_and_counted_anew(tmp_path):

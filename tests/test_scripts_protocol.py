@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sptrader_lab.components.events import SLOTS, event_columns, event_outputs, parse_timestamp
+from sptrader_lab.components.scripts.answers import chosen
 from sptrader_lab.components.scripts.protocol import (
     ProtocolError,
     environment,
@@ -22,6 +23,7 @@ from sptrader_lab.components.scripts.protocol import (
     parse_signals,
     rows,
 )
+from sptrader_lab.components.spec import Output
 from sptrader_lab.components.vocabulary import code
 from sptrader_lab.errors import InputError
 from sptrader_lab.types.calendar import FX_DAY_END
@@ -215,6 +217,8 @@ def test_the_environment_holds_no_way_to_other_data():
         "SYMBOL": "EURUSD",
         "TIMEFRAME": "1h",
         "PARAMETERS": '{"period": 5}',
+        "SPTRADER_NO_PUBLISHING": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
     }
     assert environment({}, "indicator", "EURUSD", "1h", {}, batch=True)["BATCH"] == "true"
 
@@ -298,3 +302,34 @@ def test_strength_is_found_under_either_name():
 def test_no_candles_and_no_events_have_columns_too():
     assert all(len(column) == 0 for column in events_as([], bars=0)[0].values())
     assert events_as([])[0]["signal"].tolist() == [0.0, 0.0, 0.0]
+
+
+PLAIN, UPPER = '{"values": [1], "current": 1}', '{"upper": {"current": 2}}'
+BOTH = '{"upper": {"current": 2}, "lower": {"current": 3}}'
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "sole", "found"),
+    [
+        (PLAIN, ["bands"], "", [1.0]),
+        (UPPER, ["bands"], "", [2.0]),
+        (UPPER, ["upper", "bands"], "", [2.0, 2.0]),
+        (BOTH, ["lower", "upper"], "", [3.0, 2.0]),
+        (PLAIN, ["average"], "average", [1.0]),
+        (PLAIN, ["average", "lower"], "average", "it printed values without a name, not 'lower'"),
+        (PLAIN, ["lower"], "", "it printed values without a name, not 'lower'"),
+        (PLAIN, ["lower", "upper"], "", "it printed values without a name, not 'lower'"),
+        (UPPER, ["lower"], "", "it printed upper, not 'lower'"),
+        (UPPER, ["lower"], "lower", "it printed upper, not 'lower'"),
+        (BOTH, ["bands"], "", "it printed upper, lower, not 'bands'"),
+        (BOTH, ["uper"], "", r"not 'uper' \(did it mean 'upper'\?\)"),
+    ],
+)
+def test_nobody_gets_another_output_than_the_one_asked_for(text, asked, sole, found):
+    """Of bands.py: its own name stands for the only values there are, every other name for itself."""
+    series, outputs = parse_indicator(text), [Output(name) for name in asked]
+    if isinstance(found, str):
+        with pytest.raises(ProtocolError, match=found):
+            chosen(series, outputs, "bands", sole)
+    else:
+        assert [each.current for each in chosen(series, outputs, "bands", sole)] == found

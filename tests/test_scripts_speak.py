@@ -64,6 +64,17 @@ def test_several_outputs_are_told_by_name():
         np.testing.assert_array_equal(series.values, column)
 
 
+def candle(**changes):
+    """Return the environment of one candle, some of its values as JSON given."""
+    told = {"time": "1735689600", **dict.fromkeys(NAMES, "1.5"), **changes}
+    return {"CANDLE_DATA": "[{" + ", ".join(f'"{name}": {value}' for name, value in told.items()) + "}]"}
+
+
+def test_a_candle_without_volume_and_a_time_as_text_are_fine():
+    done = speak(own("indicators", "roc"), **candle(volume="null", time='"2025-01-01T00:00:00Z"'))
+    assert done.returncode == 0, done.stderr
+
+
 def crossings():
     spec = LIBRARY.find("ma_crossover")
     codes, strength = in_process(spec)
@@ -130,6 +141,15 @@ def test_candles_may_stand_in_a_file(tmp_path):
         ({"CANDLE_DATA": "[1"}, "CANDLE_DATA is not JSON"),
         ({"CANDLE_DATA": '{"time": 1}'}, "CANDLE_DATA is no list of candles"),
         ({"CANDLE_DATA": '[{"time": 1, "open": "x"}]'}, "candle 0 has open 'x', not a number"),
+        (candle(volume='"x"'), "candle 0 has volume 'x', not a number"),
+        (candle(open="1" + "0" * 400), "candle 0 has open of a number too large to hold"),
+        (
+            candle(time="1735689600000"),
+            "candle 0: time: timestamp 1735689600000 is no instant in seconds since 1970; milli",
+        ),
+        (candle(time="1e300"), "candle 0: time: timestamp 1e+300 is no instant"),
+        (candle(time="NaN"), "candle 0: time: timestamp nan is no instant"),
+        (candle(time="null"), "candle 0: time: timestamp None"),
         ({"CANDLE_DATA": None, "CANDLE_DATA_FILE": "/nowhere/x.json"}, "can't be read"),
         ({"CURRENT_INDEX": "200"}, "CURRENT_INDEX '200' is none of 200 candles"),
         ({"PARAMETERS": '{"perod": 5}'}, "unknown parameter 'perod'"),

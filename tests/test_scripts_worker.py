@@ -18,8 +18,10 @@ import pytest
 from sptrader_lab.components.exam import exam_candles, market_of
 from sptrader_lab.components.reading import read
 from sptrader_lab.components.run import ask, candle_columns
+from sptrader_lab.components.scripts.calls import Call, Script
 from sptrader_lab.components.scripts.limits import Limits
 from sptrader_lab.components.scripts.pool import Cancelled, Pool, WorkerDied, WorkerProcess, cancel_all, shared
+from sptrader_lab.components.scripts.protocol import environment
 from sptrader_lab.components.scripts.reaper import descendants
 from sptrader_lab.components.spec import Input
 from sptrader_lab.components.vocabulary import code
@@ -322,9 +324,6 @@ def test_unmodified_scripts_work_at_a_history_no_environment_could_hold(tmp_path
     time_s = 1_600_000_000 + 60.0 * np.arange(bars)
     close = 1.1 + np.sin(np.arange(bars)) / 100
     spec = script(tmp_path, body, limits=Limits(seconds=60.0))
-    from sptrader_lab.components.scripts.calls import Call, Script
-    from sptrader_lab.components.scripts.protocol import environment
-
     told = environment(os.environ, "indicator", "EURUSD", "1m", {}, batch=False)
     one = Script(spec.path, spec.function.source, told, (), False, spec.function.limits)
     replies = {}
@@ -416,3 +415,73 @@ def test_a_worker_ends_when_whoever_started_it_is_gone():
     assert not Path(worker.folder.name).exists()
     assert worker._process.returncode == 0
     worker.close()
+
+
+def test_a_cancelled_call_gets_no_worker_that_was_starting_meanwhile():
+    """Ctrl-C while Python starts: nobody goes on with a worker that nobody has told to stop."""
+    pool, caught = Pool(1), []
+    before = set(descendants(os.getpid()))
+
+    def call():
+        try:
+            with pool.worker(pool.epoch):
+                caught.append("lent")
+        except Cancelled as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    until = time.monotonic() + 20
+    while not (started := set(descendants(os.getpid())) - before) and time.monotonic() < until:
+        time.sleep(0.001)
+    pool.cancel()
+    thread.join(30)
+    assert [type(each) for each in caught] == [Cancelled]
+    assert started
+    assert not any(map(alive, started))
+    assert not pool._busy
+    with pool.worker(pool.epoch) as worker:
+        assert alive(worker.pid)
+    pool.close()
+
+
+def test_a_worker_that_cannot_start_is_an_error_with_its_words(monkeypatch):
+    monkeypatch.setattr("sptrader_lab.components.scripts.pool._BOOT", "raise RuntimeError('no luck')")
+    pool = Pool(1)
+    with (
+        pytest.raises(ComponentError, match=r"(?s)scripts can't be run: .*ended with exit code 1: .*no luck"),
+        pool.worker(0),
+    ):
+        pass
+    assert not pool._busy
+
+
+def test_a_worker_that_takes_over_earlier_candles_forgets_the_later_ones(tmp_path):
+    """S2: a chunk that another worker left, because it died, comes after later ones."""
+    spec = script(tmp_path, "print(len(candles))")
+    told = environment(os.environ, "indicator", "EURUSD", "1h", {}, batch=False)
+    one = Script(spec.path, spec.function.source, told, (), False, spec.function.limits)
+    columns = [candle_columns(CANDLES)[each.name] for each in spec.inputs]
+    later, earlier = list(range(20, 36)), [3, 4]
+    pool, replies = Pool(1), {}
+    Call(pool, one, columns).run([*later, *earlier], replies.__setitem__)
+    pool.close()
+    assert {index: int(reply.out) for index, reply in replies.items()} == {n: n + 1 for n in (*later, *earlier)}
+
+
+def test_nothing_is_written_into_the_workspace(tmp_path, monkeypatch):
+    """Neither by the script's own imports nor by a Python that it starts."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    cancel_all()  # the workers that start now don't have it from this process
+    body = """
+    import subprocess
+    import near
+    subprocess.run([sys.executable, "-c", "import near"], check=True, cwd=os.path.dirname(__file__))
+    answer(near.VALUE)
+    """
+    spec = script(tmp_path / "workspace", body)
+    Path(spec.path).with_name("near.py").write_text("VALUE = 3.0\n")
+    answer = run(spec, CANDLES.rows(0, 2))
+    assert answer.columns[0].tolist() == [3.0, 3.0], answer.notes
+    files = [path.name for path in (tmp_path / "workspace").rglob("*") if path.is_file()]
+    assert sorted(files) == ["near.py", "one.py"]

@@ -441,3 +441,212 @@ def test_a_workspace_component_that_requires_sma_gets_the_workspaces(workspace: 
     assert "period = 50 is not a whole number from 2 to 30" in problem(
         workspace, "name: x\nentry: {when: {signal: ma_crossover}, size: 0.1}\n"
     )
+
+
+# Inputs that ask for the same
+
+PAIR = """
+import pandas as pd
+
+__metadata__ = {
+    "outputs": ["signal", "crossover_type"],
+    "required_indicators": [{"name": "ma_fast", "type": "sma"}, {"name": "ma_slow", "type": "sma"}],
+}
+
+
+class Pair:
+    def evaluate(self, data, indicators):
+        up = indicators["ma_fast"] > indicators["ma_slow"]
+        return pd.DataFrame({"signal": up, "crossover_type": up.map({True: "golden_cross", False: "none"})})
+"""
+PAIRED = """\
+name: x
+signal_config: {pair: CONFIG}
+entry: {when: [{signal: pair, outputs: {crossover_type: golden_cross}}], size: 0.1}
+"""
+
+
+def paired(folder: Path, config: str) -> list[object]:
+    """Return the periods that the fast and the slow average have."""
+    made = plan(folder, PAIRED.replace("CONFIG", config))
+    calls = {call.key: call for call in made.calls}
+    return [calls[key].parameters["period"] for key in made.bound.signals["pair"].inputs[-2:]]
+
+
+@pytest.mark.parametrize(
+    ("config", "periods"),
+    [
+        ("{fast_period: 5}", [5, 20]),
+        ("{slow_period: 30}", [20, 30]),
+        ("{fast_period: 5, slow_period: 30}", [5, 30]),
+        ("{required_indicators: [{name: a, type: sma, params: {period: 7}}]}", [7, 20]),
+        ("{required_indicators: [{name: ma_slow, type: sma, params: {period: 7}}]}", [20, 7]),
+        (
+            "{required_indicators: [{name: ma_fast, type: sma, params: {period: 5}}, {name: ma_slow, type: sma}], fast_period: 9}",
+            [9, 20],
+        ),
+    ],
+)
+def test_required_indicators_that_ask_for_the_same_are_set_one_by_one(
+    workspace: Path, config: str, periods: list[int]
+) -> None:
+    write(workspace / "core/signals/pair.py", PAIR)
+    assert paired(workspace, config) == periods
+
+
+def test_a_native_signal_with_two_equal_inputs_is_set_one_by_one(tmp_path: Path) -> None:
+    native = """
+from typing import Annotated
+from sptrader_lab.components.words import Column, Labels, Requires
+
+
+def pair(
+    ma: Annotated[Column, Requires("sma")], ma_slow: Annotated[Column, Requires("sma")]
+) -> Annotated[Column, Labels("none", "golden_cross")]:
+    return (ma > ma_slow) * 1.0
+"""
+    write(tmp_path / "components/signals/pair.py", native)
+    text = PAIRED.replace(", outputs: {crossover_type: golden_cross}", "")
+    made = plan(tmp_path, text.replace("CONFIG", "{ma_period: 5, ma_slow_period: 9}"))
+    assert made.bound.signals["pair"].inputs == ("sma(close, period=5)", "sma(close, period=9)")
+
+
+def test_a_line_of_a_channel_is_set_by_its_own_name(tmp_path: Path) -> None:
+    """The one entry that fills both lines stays; a parameter with a line's name is that line's."""
+    text = "name: x\nsignal_config: {breakout: {upper_period: 9}}\nentry: {when: {signal: breakout}, size: 0.1}\n"
+    upper, lower = plan(tmp_path, text).bound.signals["breakout"].inputs[1:]
+    assert (upper, lower) == ("donchian(high, low, period=9).upper", "donchian(high, low, period=20).lower")
+
+
+def test_a_class_that_requires_nothing_is_given_what_the_file_lists(workspace: Path) -> None:
+    head, _, tail = PAIR.partition('    "required_indicators"')
+    listed = head + tail[tail.index("\n") + 1 :]
+    write(workspace / "core/signals/pair.py", listed)
+    given = (
+        "{required_indicators: [{name: ma_fast, type: sma, params: {period: 5}},"
+        " {name: ma_slow, type: sma, params: {period: 9}}]}"
+    )
+    assert paired(workspace, given) == [5, 9]
+    close = pd.Series(WAVE.close)
+    above = close.rolling(5, min_periods=1).mean() > close.rolling(9, min_periods=1).mean()
+    assert bars(workspace, PAIRED.replace("CONFIG", given), WAVE) == np.flatnonzero(above).tolist()
+    taken = PAIRED.replace("CONFIG", given.replace("ma_fast", "close"))
+    assert "indicator 'close'; a candle column has this name" in problem(workspace, taken)
+    asked = PAIRED.replace("CONFIG", given).replace("crossover_type:", "crossover_tipe:")
+    assert "unknown output of pair 'crossover_tipe'" in problem(workspace, asked)
+
+
+# Nothing happened
+
+TREND = """
+import pandas as pd
+
+__metadata__ = {"outputs": ["signal", "trend", "divergence", "cross_type"]}
+
+
+class Trend:
+    def evaluate(self, data, indicators):
+        number = pd.Series(range(len(data)), index=data.index)
+        fires = number % 4 == 1
+        kind = number.map({1: "golden", 6: "golden", 7: "none"}).where(number != 5, "none")
+        return pd.DataFrame({"signal": fires, "trend": "up", "divergence": "none", "cross_type": kind})
+"""
+
+
+@pytest.mark.parametrize(
+    ("outputs", "expected"),
+    [
+        ("{trend: up}", [1, 5]),
+        ("{trend: up, divergence: none}", [1, 5]),
+        ("{divergence: none}", [1, 5]),
+        ("{cross_type: golden, divergence: none}", [1]),
+        ("{trend: up, cross_type: none}", [5]),  # a word among others
+        ("{cross_type: none}", [0, 2, 3, 4, 5, 7]),  # said, or not a word where it does not fire; not the golden 6
+        ("{signal_type: none}", [0, 2, 3, 4, 5, 7]),
+    ],
+)
+def test_none_is_silence_only_of_what_says_that_the_signal_fired(
+    workspace: Path, outputs: str, expected: list[int]
+) -> None:
+    write(workspace / "core/signals/trend.py", TREND)
+    text = f"name: x\nentry: {{when: [{{signal: trend, outputs: {outputs}}}], size: 0.1}}\n"
+    assert bars(workspace, text, candles([1] * 8)) == expected
+    made = plan(workspace, text)
+    assert made.remarks(candles([1] * 8), made.compute(candles([1] * 8))) == ()
+
+
+def test_the_opposite_of_silence_is_a_word_or_an_event_without_one(workspace: Path) -> None:
+    write(workspace / "core/signals/trend.py", TREND)
+    text = "name: x\nentry: {when: {not: {signal: trend, outputs: {cross_type: none}}}, size: 0.1}\n"
+    assert bars(workspace, text, candles([1] * 8)) == [1, 6]
+
+
+def test_an_explanation_tells_a_silence(workspace: Path) -> None:
+    write(workspace / "core/signals/trend.py", TREND)
+    text = "name: x\nentry: {when: [{signal: trend, outputs: {cross_type: none}}], size: 0.1}\n"
+    result = lab.backtest(write(workspace / "x.yaml", text), candles([1] * 8))
+    assert "trend.cross_type == none: cross_type" in str(result.explain(order=1))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "expected"),
+    [
+        ("{signal_type: none}", [0, 4, 6]),
+        ("{size: none}", []),
+        ("{signal_type: alarm, mood: none}", [1, 5]),
+        ("{signal_type: up, mood: none}", []),
+    ],
+)
+def test_none_of_events(workspace: Path, outputs: str, expected: list[int]) -> None:
+    """The second event of a candle has a mood."""
+    steps = workspace / "core/signals/steps.py"
+    write(steps, steps.read_text().replace('"size": "huge"', '"size": "huge", "mood": "none"'))
+    assert bars(workspace, STEPPING.replace("WHEN", f"{{signal: steps, outputs: {outputs}}}"), STAIRS) == expected
+
+
+# Said to the reader
+
+
+def said_of(spec: Spec, text: str, given: Candles) -> str:
+    library = library_with(spec)
+    found = make_plan(load_strategy(text, library=library), library)
+    return " ".join(found.remarks(given, found.compute(given)))
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ("when: {signal: both}", "line 2: signal both is negative on 2 candles of TEST on which the entry buys"),
+        ("when: {signal: both}, action: sell", "line 2: signal both is positive on 1 candles of TEST"),
+        ("when: [{signal: both}, close > 3]", "negative on 1 candles"),
+        ("when: [{signal: both}, close > 9]", ""),
+        ("when: {signal: both, outputs: {signal: 1}}", ""),
+        ("when: {not: {signal: both}}", ""),
+        (
+            "long: {when: {signal: both, outputs: {signal: '> 0'}}}, short: {when: {signal: both, outputs: {signal: -1}}}",
+            "",
+        ),
+    ],
+)
+def test_an_entry_that_takes_either_direction_for_its_own_is_a_warning(entry: str, expected: str) -> None:
+    values = np.array([0.0, -1.0, 1.0, 0.0, -1.0])
+    spec = made("both", (Output("signal"),), lambda *_: values.copy())
+    said = said_of(spec, f"name: x\nentry: {{{entry}, size: 0.1}}\n", candles([1, 2, 3, 4, 5]))
+    assert expected in said if expected else said == ""
+
+
+def test_a_flag_says_no_direction() -> None:
+    spec = made("flag", (Output("signal"),), lambda *_: np.array([0.0, 1.0, 1.0]))
+    text = "name: x\nentry: {when: {signal: flag}, action: sell, size: 0.1}\n"
+    assert said_of(spec, text, candles([1, 2, 3])) == ""
+
+
+def test_a_number_that_meets_texts_of_numbers_is_a_warning() -> None:
+    texts = np.array([vocabulary.code(word) for word in ("1", "2", "low")])
+    outputs = (Output("signal"), Output("kind", mixed=True))
+    spec = made("odd", outputs, lambda *_: (np.ones(3), texts.copy()))
+    text = "name: x\nentry: {when: {signal: odd, outputs: {kind: 1}}, size: 0.1}\n"
+    assert "line 2: odd.kind is compared with the number 1" in (said := said_of(spec, text, candles([1, 2, 3])))
+    assert "it was '1', '2'; let the component give numbers" in said
+    words = made("odd", outputs, lambda *_: (np.ones(3), np.array([vocabulary.code("low"), 1.0, 2.0])))
+    assert said_of(words, text, candles([1, 2, 3])) == ""

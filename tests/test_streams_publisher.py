@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -18,7 +19,12 @@ import pandas as pd
 import pytest
 import redis
 
+from sptrader_lab.components.exam import exam_candles, market_of
+from sptrader_lab.components.reading import read
+from sptrader_lab.components.run import ask, candle_columns
 from sptrader_lab.streams.publisher import SignalPublisher
+from sptrader_lab.types.publishing import publishing_off, run_by_hand
+from tests.conftest import ROOT
 
 PASSWORD = "pass/w#rd@1"
 QUOTED = "pass%2Fw%23rd%401"
@@ -274,4 +280,66 @@ def test_old_files_get_it_by_the_name_they_know(server, tmp_path):
         env={"REDIS_URL": server.url},
     )
     assert done.stdout == "True\n"
+    assert len(server.entries()) == 1
+
+
+def test_in_a_backtest_nothing_is_sent_and_that_is_said_once(server, capsys, monkeypatch):
+    with SignalPublisher(server.url) as publisher:
+        with publishing_off():
+            assert not publisher.publish_signal("a", "b", 1.0)
+            assert not publisher.publish_price_update({"EURUSD": 1.1})
+            with run_by_hand():
+                assert publisher.publish_signal("by hand", "b", 1.0)
+            assert not publisher.publish_signal("a", "b", 1.0)
+        assert capsys.readouterr().err == "SignalPublisher: not published: this is a backtest\n"
+        assert publisher.publish_signal("live", "b", 1.0)
+        monkeypatch.setenv("SPTRADER_NO_PUBLISHING", "1")
+        with run_by_hand():
+            assert not publisher.publish_signal("a", "b", 1.0)
+    assert [json.loads(entry["signal"])["signal_name"] for entry in server.entries()] == ["by hand", "live"]
+
+
+SCRIPT = """
+import json, os, subprocess, sys
+from core.data.signal_publisher import SignalPublisher
+print(SignalPublisher().publish_signal("mine", "up", 1.0))
+code = "from sptrader_lab.streams.publisher import SignalPublisher; SignalPublisher().publish_signal('mine', 'up', 1.0)"
+subprocess.run([sys.executable, "-c", code], check=True)
+print("SIGNAL_START")
+print("[]")
+print("SIGNAL_END")
+"""
+
+
+def test_a_script_in_a_backtest_sends_nothing_nor_does_what_it_starts(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("REDIS_URL", server.url)
+    monkeypatch.setenv("SPTRADER_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "components" / "signals" / "mine.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(SCRIPT)
+    spec, candles = read(path), exam_candles(3)
+    columns = candle_columns(candles)
+    answer = ask(spec, [columns[each.name] for each in spec.inputs], {}, market_of(candles))
+    assert (answer.failed, answer.notes) == (0, ())
+    assert answer.log.count("False") == 3
+    assert answer.log.count("not published: this is a backtest") == 6
+    assert server.entries() == []
+
+
+def test_a_class_that_is_run_by_hand_publishes_what_it_wants(server, tmp_path):
+    path = tmp_path / "components" / "signals" / "mine.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "from core.data.signal_publisher import SignalPublisher\n"
+        "__metadata__ = {'outputs': ['signal']}\n"
+        "class Mine:\n"
+        "    def evaluate(self, data, indicators):\n"
+        "        SignalPublisher().publish_signal('mine', 'up', 1.0)\n"
+        "        return data['close'] > 0\n"
+    )
+    row = {"time": 1735689600, "open": 1, "high": 1, "low": 1, "close": 1, "volume": 0}
+    environment = {**os.environ, "REDIS_URL": server.url, "CANDLE_DATA": json.dumps([row]), "PYTHONPATH": str(ROOT)}
+    code = f"from sptrader_lab.components import run_as_script; run_as_script({str(path)!r})"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
     assert len(server.entries()) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -50,8 +51,13 @@ execution: {{order_type: market, urgency: normal}}
 """
 FILES = {
     "core/__init__.py": "",
+    "lib/spread.py": "SPREAD = 1.0\n",
     "core/utils/prices.py": "def middle(data):\n    return (data['high'] + data['low']) / 2\n",
-    "core/signals/good.py": SIGNAL.format(more="", first="", answer=RISES),
+    "core/signals/good.py": SIGNAL.format(
+        more="",
+        first="import os, sys\nsys.path.insert(0, os.path.join(os.path.dirname(__file__), '../../lib'))\nimport spread",
+        answer=RISES,
+    ),
     "core/signals/peeks.py": SIGNAL.format(more="", first="", answer="data['close'].shift(-1) > data['close']"),
     "core/signals/waits.py": SIGNAL.format(
         more="", first="", answer=f"({RISES}).shift(-self.wait).fillna(False).astype(bool)"
@@ -187,9 +193,9 @@ def test_files_left_alone_are_named_with_the_reason(found):
     assert found.left_alone["settings.yaml"].startswith("no strategy")
 
 
-def test_nothing_is_written_into_the_workspace_but_compiled_modules(folder, found):
+def test_nothing_is_written_into_the_workspace(folder, found):
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert {name for name in there if "__pycache__" not in name} == set(FILES)
+    assert there == set(FILES)
     assert not found.runs
 
 
@@ -201,6 +207,25 @@ def test_no_process_is_left(found):
         if "workspace.child" in line and "/sptrader_check_" in line and "old" in line
     ]
     assert found.components
+
+
+@pytest.mark.parametrize("end", ["", "os._exit(3)", "while True: pass"])
+def test_what_left_the_session_of_its_process_is_ended_too(tmp_path, end):
+    noted = tmp_path / "noted"
+    first = f"""
+import os, subprocess, sys
+code = "import subprocess; print(subprocess.Popen(['sleep', '600'], stdout=-3, stderr=-3, start_new_session=True).pid)"
+started = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, start_new_session=True).stdout
+open({str(noted)!r}, "a").write(started)
+{end}
+"""
+    path = tmp_path / "old" / "core" / "signals" / "starts.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(SIGNAL.format(more="", first=first, answer=RISES))
+    check_workspace(tmp_path / "old", limit=3.0)
+    pids = noted.read_text().split()
+    assert pids
+    assert not [pid for pid in pids if Path("/proc", pid).exists()]
 
 
 def test_the_page_has_a_line_per_file_then_details(found):
@@ -259,3 +284,80 @@ def test_a_workspace_runs_when_only_data_are_odd():
     good = Checked("a.yaml", "strategy", "", "ok", "ran")
     assert Workspace("w", (), (good,), (odd,)).runs
     assert not Workspace("w", (Checked("a.py", "?", "", "broken", "no"),), (good,), (odd,)).runs
+
+
+def test_everything_to_mend_says_what_to_do(found):
+    lines = page(found).splitlines()
+    advised: dict[str, bool] = {}
+    for line in lines[lines.index("to mend") + 1 : lines.index("to know") - 1]:
+        if not line.startswith("   "):
+            advised[line.strip()] = False
+        elif line.startswith("    > "):
+            advised[[*advised][-1]] = True
+    broken = {each.path for each in (*found.components, *found.strategies) if each.status == "broken"}
+    assert advised == dict.fromkeys(broken, True)
+
+
+REFUSED = STRATEGY.replace("execution:", "filters: {{min_volume_usd: 1.0e+15}}\nexecution:")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Path:
+    place = tmp_path_factory.mktemp("small")
+    for name, text in {
+        "core/signals/good.py": SIGNAL.format(more="", first="", answer=RISES),
+        "core/signals/raises.py": FILES["core/signals/raises.py"],
+        "strategies/blamed.yaml": STRATEGY.format(signal="raises"),
+        "strategies/refused.yaml": REFUSED.format(signal="good"),
+        "data/EURUSD_1h.csv": FILES["data/EURUSD_1h.csv"],
+    }.items():
+        path = place / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return place
+
+
+class Watched:
+    """A bar that remembers what it was told."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.steps, self.named = total, 0, []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def update(self, count: int = 1) -> None:
+        self.steps += count
+
+    def set_postfix_str(self, text: str) -> None:
+        self.named.append(text)
+
+
+def test_a_small_workspace_names_the_file_being_tried_and_blames_once(small, monkeypatch):
+    bars = []
+    monkeypatch.setattr(
+        "sptrader_lab.backtesting.workspace.check.bar",
+        lambda total, _text, **_: bars.append(Watched(total)) or bars[-1],
+    )
+    monkeypatch.chdir(small)
+    found = check_workspace(small, limit=30.0)
+    (bar,) = bars
+    listed = [each.path for each in (*found.components, *found.strategies, *found.data)]
+    assert sorted(bar.named) == sorted(listed)
+    assert bar.steps == bar.total == len(listed)
+
+    (remark,) = one(found, "strategies/blamed.yaml").remarks
+    assert "KeyError: 'closse'" in remark.seen
+    assert "Traceback" not in remark.seen
+    assert "\n" not in remark.seen
+    assert remark.todo == "see core/signals/raises.py above"
+    assert "File " in told(one(found, "core/signals/raises.py"))
+
+    refused = one(found, "strategies/refused.yaml")
+    assert ", 0 trades" in refused.summary
+    assert re.search(r"every entry \(\d+\) was refused: too little volume", told(refused)), told(refused)
+
+    assert f"--data {small.parent / 'data'}" in told(one(found, "data/EURUSD_1h.csv"))

@@ -11,7 +11,9 @@ a signal kept silent before rare losses; one on few bars that reaches further th
 waits for more history than a stretch has; and a future known without later bars, as by a model fitted to these candles elsewhere.
 
 Each call is given the run's own inputs, cut, so that the one that peeks is accused and not those behind it. Conditions and filters
-are the laboratory's own and take no later bar. A component that fails on a part proves nothing there; that is counted.
+are the laboratory's own and take no later bar. A component that fails on a part proves nothing there; that is counted. One that
+failed on all of them is asked on a few long prefixes, and one that fails there too could not be checked, which is no verdict but
+ends the run like a bad one unless its caller goes on.
 
 A script that is asked candle by candle runs in a process that was told no later one, so it is not run again.
 """
@@ -44,6 +46,8 @@ _SHARE: Final = 0.02
 _LEAST: Final = 6_000
 #: Seconds of work behind which progress is shown.
 _PATIENCE: Final = 2.0
+#: Long prefixes for what failed on everything shorter: this one and as many more, each with half of what the last one left out.
+_LONG: Final = 4
 
 
 def prefix_lengths(bars: int, seed: str) -> list[int]:
@@ -57,10 +61,11 @@ def prefix_lengths(bars: int, seed: str) -> list[int]:
 
 
 class Checked(NamedTuple):
-    """What a check covered, and what it found: a sentence for each component whose values moved, by its call's key."""
+    """What a check covered, and what it found: sentences by the keys of calls that moved, and of those never compared."""
 
     covered: str
     moved: dict[str, str]
+    unchecked: dict[str, str]
 
 
 def check(plan: Plan, candles: Candles, computed: Computed, lengths: list[int], on_found: OnFound = "error") -> Checked:
@@ -69,12 +74,13 @@ def check(plan: Plan, candles: Candles, computed: Computed, lengths: list[int], 
     Parameters
     ----------
     on_found : {"error", "warn"}
-        With ``warn`` all components are looked at, each until it has moved once.
+        With ``warn`` all components are looked at, each until it has moved once; those that could not be are returned.
 
     Raises
     ------
     LookaheadError
-        Naming component, parameters, output, bar and both values of the first one that moved.
+        Naming component, parameters, output, bar and both values of the first one that moved; or the first one that could
+        not be checked, because it failed whenever candles were taken away.
     """
     bars, symbol = len(candles), f"{candles.symbol} {candles.timeframe}"
     calls = [call for call in plan.calls if call.key not in computed.failures]
@@ -82,7 +88,7 @@ def check(plan: Plan, candles: Candles, computed: Computed, lengths: list[int], 
     calls = [call for call in calls if call not in stepwise]
     aside = f"; {len(stepwise)} ran candle by candle and had nothing later, by construction" if stepwise else ""
     if not lengths or not calls:
-        return Checked(f"{symbol}: nothing to check{aside}", {})
+        return Checked(f"{symbol}: nothing to check{aside}", {}, {})
     asking = Asking(candles, computed, on_found)
     expected = sum(computed.seconds[call.key] for call in calls) * sum(lengths) / bars
     with progress_bar(len(lengths) if expected > _PATIENCE else 0, f"{symbol}: look-ahead") as shown:
@@ -101,14 +107,19 @@ def check(plan: Plan, candles: Candles, computed: Computed, lengths: list[int], 
         begun, ended = begun | set(begins.tolist()), ended | chosen
         for call in calls:
             asking.compare(call, stretch, chosen)
+    for call in calls:
+        asking.insist(call)
     failed = f"; {asking.failed:,} of the runs failed for want of candles and prove nothing" if asking.failed else ""
     count = len(asking.moved)
     said = "no value moved" if not count else f"values of {count} of {len(calls)} moved, none of the others"
+    if asking.unchecked:
+        said = f"{len(asking.unchecked)} of {len(calls)} could not be checked, values of {count} others moved"
     return Checked(
         f"{symbol}: {said} when components ran again on fewer candles ({len(calls)} on {len(lengths)} prefixes and "
         f"{len(stretches)} stretches, cut at {len(ended)} bars, {len(begun & ended)} of them where a rule begins to hold; "
         f"{asking.bars / bars / len(calls):,.1%} of the components' work){failed}{aside}",
         asking.moved,
+        asking.unchecked,
     )
 
 
@@ -125,6 +136,8 @@ class Asking:
         self.computed = computed
         self.on_found = on_found
         self.moved: dict[str, str] = {}
+        self.unchecked: dict[str, str] = {}
+        self.compared: set[str] = set()
         self.bars = 0
         self.failed = 0
 
@@ -141,10 +154,30 @@ class Asking:
         jumps = {cuts.jump(telling[first % len(telling)], stretch)} if first < stop else set[int]()
         for last in sorted(ends | jumps):
             parts = self._run(call, start, last + 1)
+            if parts is not None:
+                self.compared.add(call.key)
             moved = None if parts is None else first_difference(call, whole, parts)
             if moved is not None:
                 self._found(call, Moved(*moved, stretch, last))
                 return
+
+    def insist(self, call: Call) -> None:
+        """Ask a call that failed on every part on long prefixes; raise or note that it fails there too."""
+        if call.key in self.compared:
+            return
+        bars = len(self.candles)
+        self.compare(call, Stretch(0, bars, bars), {bars - 1 - max(1, bars >> step) for step in range(1, _LONG + 1)})
+        self.compare(call, Stretch(0, bars, bars), {bars - 2})
+        if call.key in self.compared:
+            return
+        text = (
+            f"{call.key} could not be checked for look-ahead: it gives values for {bars:,} candles of {self.candles.symbol} and fails "
+            f"on every part of them that it was asked about (S2). See {call.spec.path or 'the component'}; "
+            "a value may use bars up to its own only, so fewer candles must do"
+        )
+        if self.on_found == "error":
+            raise LookaheadError(f'{text}. To run it unchecked: on_lookahead="warn", or lookahead="off".')
+        self.unchecked[call.key] = text
 
     def _run(self, call: Call, start: int, stop: int) -> tuple[Column, ...] | None:
         found = run_part(call, self.candles, self.computed, start, stop)

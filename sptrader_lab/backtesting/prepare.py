@@ -28,6 +28,7 @@ from sptrader_lab.types.signals import Overlay, SignalEvents
 
 #: How a warning begins that no reader may miss.
 _LOOKS_AHEAD: Final = "LOOKS AHEAD"
+_NOT_CHECKED: Final = "NOT CHECKED FOR LOOK-AHEAD"
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +127,7 @@ def joined_rules(members: Sequence[Member]) -> tuple[np.recarray[Any, Any], np.r
 
 
 class Seen(NamedTuple):
-    """What the look-ahead check covered, and a warning for each component that failed it."""
+    """What the look-ahead check covered, and a warning for each component that failed it or could not be checked."""
 
     covered: str
     warnings: tuple[str, ...]
@@ -140,13 +141,15 @@ def check_lookahead(
     Raises
     ------
     LookaheadError
-        When some do, unless `on_found` is ``warn``; each component is reported once then, on the first symbol where it shows.
+        When some do, or can't be looked at, unless `on_found` is ``warn``; each component is reported once then, on the first
+        symbol where it shows.
     """
     if mode == "off":
         return Seen("not checked: switched off by the caller", ())
     several = len({one.leg.strategy for one in prepared}) > 1
     covered = []
     moved: dict[str, str] = {}
+    unchecked: dict[str, str] = {}
     for one in prepared:
         lengths = looking.prefix_lengths(len(one.candles), one.member.plan.strategy.sha256)
         if mode == "exhaustive":
@@ -154,13 +157,15 @@ def check_lookahead(
         said = looking.check(one.member.plan, one.candles, one.computed, lengths, on_found)
         covered.append(f"{one.member.name} on {said.covered}" if several else said.covered)
         moved = {**said.moved, **moved}
-    told = "; ".join(covered)
-    if not moved:
-        return Seen(told, ())
-    return Seen(
-        f"{_LOOKS_AHEAD}: {'; '.join(moved)}. {told}",
-        tuple(f"{_LOOKS_AHEAD}: {text.replace(' looks ahead: ', ': ', 1)}" for text in moved.values()),
-    )
+        unchecked = {**said.unchecked, **unchecked}
+    heads = [f"{_LOOKS_AHEAD}: {'; '.join(moved)}. "] if moved else []
+    heads += [f"{_NOT_CHECKED}: {'; '.join(unchecked)}. "] if unchecked else []
+    warnings = [f"{_LOOKS_AHEAD}: {text.replace(' looks ahead: ', ': ', 1)}" for text in moved.values()]
+    warnings += [
+        f"{_NOT_CHECKED}: {text.replace(' could not be checked for look-ahead: ', ': ', 1)}"
+        for text in unchecked.values()
+    ]
+    return Seen("".join(heads) + "; ".join(covered), tuple(warnings))
 
 
 def all_logs(prepared: Sequence[Prepared]) -> dict[str, str]:

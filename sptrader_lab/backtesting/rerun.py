@@ -16,6 +16,7 @@ from sptrader_lab.backtesting.run import run
 from sptrader_lab.backtesting.sources import ROOTS
 from sptrader_lab.backtesting.world import World
 from sptrader_lab.components.library import scan
+from sptrader_lab.components.modules import source_bytes
 from sptrader_lab.errors import RunError
 from sptrader_lab.results.result import Result
 from sptrader_lab.results.saved import load_result
@@ -79,7 +80,7 @@ def rerun(run_id: str, folder: str | Path = "data/runs") -> Rerun:
         for name, text in saved.sources.items():
             path = Path(workspace, name)
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(source_bytes(text) if path.suffix == ".py" else text.encode())
         result = run(
             _world(saved, Path(workspace)),
             None,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from sptrader_lab.backtesting.members import Member
 from sptrader_lab.backtesting.world import World
-from sptrader_lab.components.legacy.provided import workspace_of
+from sptrader_lab.components.legacy.provided import ROOT, workspace_of
+from sptrader_lab.components.legacy.running import OldFile
 from sptrader_lab.components.library import KIND_FOLDERS
+from sptrader_lab.components.modules import read_bytes, source_text, syntax_tree
 from sptrader_lab.components.spec import Spec
 from sptrader_lab.errors import ComponentError
 from sptrader_lab.strategy.plan import Plan
@@ -43,29 +45,37 @@ def read_sources(world: World, portfolio: Portfolio | None) -> dict[str, str]:
 def helpers(plan: Plan) -> dict[str, Path]:
     """Return the files of their workspaces that a plan's components import, by the path that a re-run gives them.
 
-    Only what stands under `core/` there and is named in an import statement, in components and in what these import in turn.
-    Files that a component reads are not among them.
+    What import statements name under `core/` there, in components and in what these import in turn; and whatever else of
+    the workspace components of the older styles imported in this process, also by way of sys.path. Files that a
+    component reads are not among them, and nothing outside its workspace.
     """
+    return _imported_by([call.spec for call in plan.calls])
+
+
+def _imported_by(specs: Sequence[Spec]) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for call in plan.calls:
-        path = Path(call.spec.path)
-        workspace = workspace_of(path) if call.spec.takes_market else None
+    for spec in specs:
+        path = Path(spec.path)
+        workspace = workspace_of(path) if spec.takes_market else None
         if workspace is not None:
             _collect(path, workspace, found)
-    own = {_place(call.spec) for call in plan.calls}
+            file = getattr(spec.function, "file", None)  # that of a class or a list of events
+            used = map(Path, file.used) if isinstance(file, OldFile) else ()
+            found |= {each.relative_to(workspace).as_posix(): each for each in used if each.is_relative_to(workspace)}
+    own = {_place(spec) for spec in specs}
     return {name: path for name, path in sorted(found.items()) if name not in own}
 
 
 def _texts(plan: Plan) -> dict[str, str]:
-    found = {name: path.read_text(encoding="utf-8") for name, path in helpers(plan).items()}
-    used = [call.spec for call in plan.calls]
-    for spec in (*plan.bound.found, *used):  # those in use win where two have one place
+    specs = [*plan.bound.found, *(call.spec for call in plan.calls)]  # those in use win where two have one place
+    found = {name: source_text(path, read_bytes(path)) for name, path in _imported_by(specs).items()}
+    for spec in specs:
         if not spec.path.endswith(".py"):  # TA-Lib's functions have no file
             continue
         content = Path(spec.path).read_bytes()
         if hashlib.sha256(content).hexdigest() != spec.sha256:
             raise ComponentError(f"{spec.path} changed while the run was under way; run again")
-        found[_place(spec)] = content.decode()
+        found[_place(spec)] = source_text(Path(spec.path), content)
     return {"strategy.yaml": plan.strategy.text, **found}
 
 
@@ -94,7 +104,11 @@ def _collect(path: Path, workspace: Path, found: dict[str, Path]) -> None:
 def _imported(path: Path, workspace: Path) -> Iterator[str]:
     """Yield the modules under `core` that import statements of a file name; of `from a import b` also `a.b`."""
     inside = path.relative_to(workspace).with_suffix("").parts if path.is_relative_to(workspace) else ()
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    try:
+        tree = syntax_tree(path, read_bytes(path))
+    except ComponentError:
+        return  # it can't have been imported
+    for node in ast.walk(tree):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -102,4 +116,4 @@ def _imported(path: Path, workspace: Path) -> Iterator[str]:
             above = list(inside[: len(inside) - node.level]) if node.level else []
             module = ".".join([*above, *([node.module] if node.module else [])])
             names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
-        yield from (name for name in names if name.split(".")[0] == "core")
+        yield from (name for name in names if name.split(".")[0] == ROOT)

@@ -186,7 +186,7 @@ def _handed_over() -> pd.DataFrame:
         return load_test_data(dataset or None)
     raise MissingDataset(
         "nothing says which candles to load; set DATA_SOURCE=live with LIVE_SYMBOL and LIVE_TIMEFRAME (the candle store), "
-        "or TEST_DATASET (a CSV or Parquet file), or CANDLE_DATA_FILE (a JSON array of candles)"
+        "or TEST_DATASET (a CSV or Parquet file), or CANDLE_DATA (a JSON array of candles), or CANDLE_DATA_FILE (a file that holds one)"
     )
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
+import runpy
+import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
 from sptrader_lab.cli.common import emit, json_option
-from sptrader_lab.errors import InputError
+from sptrader_lab.errors import InputError, LabError
 
 
 def add(commands: Any) -> None:
@@ -43,9 +47,10 @@ def add(commands: Any) -> None:
         "run",
         help="run a component as a process that speaks the protocol of scripts (CANDLE_DATA, INDICATOR_START ...)",
         description="Run any component as a script: candles come from the environment (CANDLE_DATA, CANDLE_DATA_FILE, CURRENT_INDEX, "
-        "PARAMETERS, for signals INDICATOR_DATA), the answer is printed between its markers.",
+        "PARAMETERS, for signals INDICATOR_DATA), the answer is printed between its markers. A script runs as python would run it, "
+        "with the modules core.* that the laboratory gives.",
     )
-    run.add_argument("file", metavar="FILE", help="a component's file")
+    run.add_argument("name", metavar="NAME|FILE", help="such as sma, or a file")
     run.set_defaults(run=_run)
 
 
@@ -93,15 +98,42 @@ def _migrate(args: argparse.Namespace) -> int:
     }
     remarks = [compared, *done.notes, *(f"as the class did: {str(each)[5:]}" for each in failed)]
     if output is None:
-        told = "\n".join(f"# {line}" for remark in remarks for line in remark.splitlines())
-        emit(args, document, lambda: f"{done.text}\n{told}")
+        emit(args, document, lambda: done.text.removesuffix("\n"))
+        if not args.json:  # the document has them; standard output may go into the new file
+            print("\n".join(remarks), file=sys.stderr)
     else:
         emit(args, document, lambda: "\n".join([f"written  {output}", *(f"  {each}" for each in remarks)]))
     return 0
 
 
 def _run(args: argparse.Namespace) -> int:
-    from sptrader_lab.components.scripts.speak import run_as_script
+    from sptrader_lab.components.library import scan, standard_folders
+    from sptrader_lab.components.reading import read
+    from sptrader_lab.components.scripts.speak import tell
 
-    run_as_script(args.file)
+    file = Path(args.name)
+    spec = read(file) if file.is_file() else scan(*standard_folders()).find(args.name)
+    if spec.style == "script":
+        return _run_script(Path(spec.path))
+    tell(spec, os.environ)
+    return 0
+
+
+def _run_script(path: Path) -> int:
+    """Run a script in this process, as python does but with the modules `core.*`, and return its exit code."""
+    from sptrader_lab.components.legacy import provided
+
+    provided.install(provided.workspace_of(path))
+    sys.argv = [str(path)]
+    sys.path.insert(0, str(path.parent))
+    try:
+        runpy.run_path(str(path), run_name="__main__")
+    except LabError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the script is the user's code, and may raise anything
+        own = error.__traceback__
+        while own is not None and own.tb_frame.f_code.co_filename != str(path):
+            own = own.tb_next
+        traceback.print_exception(type(error), error, own or error.__traceback__)
+        return 1
     return 0

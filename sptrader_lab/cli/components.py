@@ -109,7 +109,7 @@ def _page(spec: Spec) -> str:
         lines.append(f"  {output.name}" + (f"  ({holds})" if holds else ""))
     if spec.slots > 1:
         lines.append(f"  and as many again with #2 to #{spec.slots}, for further events on one bar")
-    if spec.reshape is not None:
+    if spec.reshape is not None and len(spec.reshape(("asked",), ()).outputs) > len(spec.outputs):
         lines.append("  and what a strategy asks for")
     return "\n".join([*lines, "", f"file {spec.path}", f"sha256 {spec.sha256}"])
 

@@ -6,8 +6,10 @@ import ast
 import builtins
 import hashlib
 import importlib.util
+import io
 import sys
 import threading
+import tokenize
 import traceback
 import warnings
 from collections.abc import Callable
@@ -42,21 +44,48 @@ def read_bytes(path: Path) -> bytes:
         raise ComponentError(f"{path}: can't be read: {error.strerror}") from None
 
 
+def source_text(path: Path, content: bytes) -> str:
+    """Return a Python file as the text that `source_bytes` makes the same bytes of, in the coding that its first lines name.
+
+    Raises
+    ------
+    ComponentError
+        When there is none, as with a coding that other bytes come to the same text in.
+    """
+    try:
+        encoding = tokenize.detect_encoding(io.BytesIO(content).readline)[0]
+        text = content.decode("utf-8" if encoding == "utf-8-sig" else encoding)
+        if source_bytes(text) == content:
+            return text
+    except (SyntaxError, ValueError, LookupError):
+        pass
+    rule = "it can't be kept with a run: save it as UTF-8, and leave out a first line that names another coding"
+    raise broken(path, 1, f"its text can't be decoded and written again; {rule}")
+
+
+def source_bytes(text: str) -> bytes:
+    """Return the file that a Python text was read from, in the coding that its first lines name."""
+    encoding = tokenize.detect_encoding(io.BytesIO(text.encode()).readline)[0]
+    return text.encode("utf-8" if encoding == "utf-8-sig" else encoding)
+
+
 def syntax_tree(path: Path, content: bytes) -> ast.Module:
     """Return what a file says, before any of it runs.
 
     Raises
     ------
     ComponentError
-        When it is not valid Python.
+        When it is not valid Python, or a text that can't be kept with a run.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they come again where the file is compiled
-            return ast.parse(content, str(path))
+            tree = ast.parse(content, str(path))
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None) or 1
         raise broken(path, line, f"not valid Python: {getattr(error, 'msg', error)}") from None
+    source_text(path, content)
+    return tree
 
 
 def once(style: str, path: Path, build: Callable[[Path, bytes, str], tuple[Spec, dict[str, str]]]) -> Spec:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 import typing
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from sptrader_lab.components.docstrings import descriptions, summary
+from sptrader_lab.components.listening import listening
 from sptrader_lab.components.modules import broken, once, run_file, syntax_tree
 from sptrader_lab.components.spec import ComponentKind, Input, Output, Parameter, ParameterKind, Spec
 from sptrader_lab.components.words import Bounds, Choices, Labels, Requires
@@ -36,7 +38,11 @@ def load(path: Path) -> Spec:
 
 def _build(path: Path, content: bytes, sha256: str) -> tuple[Spec, dict[str, str]]:
     definition = _public_function(path, syntax_tree(path, content))
-    return _Signature(path, definition, run_file(path, content, sha256)).spec(sha256), {}
+    with listening() as heard:
+        module = run_file(path, content, sha256)
+    # Printed once per process, so it belongs to no run; standard output is the commands' own.
+    sys.stderr.write(heard.text)
+    return _Signature(path, definition, module).spec(sha256), {}
 
 
 def _public_function(path: Path, tree: ast.Module) -> ast.FunctionDef:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sptrader_lab.components.answer import Answer
+from sptrader_lab.components.listening import listening
 from sptrader_lab.components.spec import Spec
 from sptrader_lab.components.words import Column
 from sptrader_lab.errors import ComponentFailed, InputError, unknown
@@ -103,7 +104,8 @@ def ask(spec: Spec, arrays: Sequence[Column], parameters: Mapping[str, Any], mar
     Returns
     -------
     Answer
-        Whose columns are float64, shape (bars,), one per output, read-only. Flags and whole numbers are converted.
+        Whose columns are float64, shape (bars,), one per output, read-only. Flags and whole numbers are converted. Its log
+        is what the component printed; nothing of it gets to standard output or error.
 
     Raises
     ------
@@ -114,7 +116,8 @@ def ask(spec: Spec, arrays: Sequence[Column], parameters: Mapping[str, Any], mar
     seen = [_read_only(array) for array in arrays]
     told = (market,) if spec.takes_market else ()
     try:
-        result = spec.function(*told, *seen, **parameters)
+        with listening() as heard:
+            result = spec.function(*told, *seen, **parameters)
     except ComponentFailed:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a component is the user's code, and may raise anything
@@ -126,9 +129,8 @@ def ask(spec: Spec, arrays: Sequence[Column], parameters: Mapping[str, Any], mar
             spec, f"returned {len(answer.columns)} columns, its signature names {len(spec.outputs)} ({names})"
         )
     bars = len(seen[0])
-    return replace(
-        answer, columns=tuple(_checked(spec, place, column, bars) for place, column in enumerate(answer.columns))
-    )
+    columns = tuple(_checked(spec, place, column, bars) for place, column in enumerate(answer.columns))
+    return replace(answer, columns=columns, log=answer.log + heard.text)
 
 
 def _read_only(array: Column) -> Column:

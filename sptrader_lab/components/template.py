@@ -5,9 +5,11 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from sptrader_lab.components.library import component_files, standard_folders
 from sptrader_lab.components.native import CANDLE_COLUMNS
 from sptrader_lab.components.spec import ComponentKind
 from sptrader_lab.errors import InputError, unknown
@@ -141,7 +143,7 @@ def write_new(name: str, kind: ComponentKind, folder: Path, columns: Sequence[st
     Raises
     ------
     InputError
-        When the name can't be one (with one that can), a column is unknown, or a file of that name is there.
+        When the name can't be one (with one that can), another component has it, a column is unknown, or a file of that name is there.
     """
     _check_name(name)
     for column in columns:
@@ -149,6 +151,7 @@ def write_new(name: str, kind: ComponentKind, folder: Path, columns: Sequence[st
             raise InputError(unknown("column", column, CANDLE_COLUMNS))
     if len(set(columns)) < len(columns):
         raise InputError(f"--input {' '.join(columns)} names a column twice; give each once")
+    _check_free(name, folder)
     files = Written(folder / f"{kind}s" / f"{name}.py", folder.parent / "tests" / f"test_{name}.py")
     for path in files:
         if path.exists():
@@ -172,6 +175,19 @@ def _check_name(name: str) -> None:
     if name.startswith("test_") or name == "talib" or name in _TAKEN:
         why = "files called test_... are tests" if name.startswith("test_") else "the laboratory itself has that name"
         raise InputError(f"{name!r} can't name a component: {why}")
+
+
+def _check_free(name: str, folder: Path) -> None:
+    """Refuse a name that another component has: the new one would stand in its place in every strategy of the workspace."""
+    own = [(folder / f"{kind}s" / f"{name}.py").resolve() for kind in ("indicator", "signal")]
+    taken = {path.stem: path for place in standard_folders(folder) for path in component_files(place)}
+    if name not in taken or taken[name] in own:  # what is in its own place is told apart below
+        return
+    free = next(each for number in count(1) if (each := f"my_{name}" + f"_{number}" * (number > 1)) not in taken)
+    why = f"a strategy that says {name} would mean the new one"
+    raise InputError(
+        f"{name!r} is taken by {taken[name]}, and {why}; nothing was written. Take another name, such as {free!r}."
+    )
 
 
 def _what_is_there(path: Path) -> str:

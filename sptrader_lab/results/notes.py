@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 #: How a note begins that makes every other number doubtful.
 ALARM: Final = "LOOKS AHEAD"
 _NOTHING_MOVED: Final = "no value moved"
+_NOT_CHECKED: Final = "NOT CHECKED"
 #: How remarks on a file's keys end that do nothing, and how many of them stand in full.
 _IDLE: Final = (" has no effect", " have no effect")
 _MOST_IDLE: Final = 3
@@ -50,14 +51,16 @@ def _beside_the_numbers(result: Result) -> list[str]:
     if result.lookahead and not result.lookahead.startswith(ALARM):
         found.append(f"look-ahead: {_checked(result.lookahead)}")
     if result.logs:
-        found.append(f"components that printed something: {len(result.logs)}; `result.logs` has it, and --logs on the command line")
+        found.append(
+            f"components that printed something: {len(result.logs)}; `result.logs` has it, and --logs on the command line"
+        )
     return found
 
 
 def _checked(lookahead: str) -> str:
     """Return what the look-ahead check covered; of several strategies and symbols in one sentence."""
     parts = lookahead.count(_NOTHING_MOVED)
-    if parts < 2:
+    if parts < 2 or lookahead.startswith(_NOT_CHECKED):
         return lookahead
     return f"{_NOTHING_MOVED} in any of {parts} parts, one per strategy and symbol; `result.lookahead` says how much was run again"
 

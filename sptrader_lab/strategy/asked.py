@@ -48,14 +48,14 @@ class Asked:
         price = self.strategy.order.price
         roots = [entry.long, entry.short, exits.long, exits.short]
         roots += [price.long, price.short] if price is not None else []
-        return tuple(node for root in roots if root is not None for node in _walk(root))
+        return tuple(node for root in roots if root is not None for node in walk(root))
 
 
-def _walk(node: Any) -> Iterator[Any]:
+def walk(node: Any) -> Iterator[Any]:
     """Yield a node of a condition or value and everything inside it."""
     yield node
     for each in fields(node):
         inside = getattr(node, each.name)
         for part in inside if isinstance(inside, tuple) else (inside,):
             if is_dataclass(part):
-                yield from _walk(part)
+                yield from walk(part)

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sptrader_lab.components.library import Library
 from sptrader_lab.components.spec import Spec
 from sptrader_lab.errors import Problem
+from sptrader_lab.strategy.asked import walk
 from sptrader_lab.strategy.bind_conditions import bind_condition
 from sptrader_lab.strategy.bind_orders import bind_prices
 from sptrader_lab.strategy.bind_signals import Expected, SignalBinder
 from sptrader_lab.strategy.binder import COLUMNS, Binder, Call
 from sptrader_lab.strategy.source import Mapped, Problems
 from sptrader_lab.strategy.strategy import Strategy
-from sptrader_lab.strategy.tree import Condition, Value
+from sptrader_lab.strategy.tree import Condition, Event, Value
+
+
+class Bare(NamedTuple):
+    """A signal that an entry asks for without saying which of its values."""
+
+    signal: str
+    rule: str
+    column: str
+    line: int
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,10 @@ class Bound:
         Every component that the file names, used or not; loading it again needs them all.
     expected : tuple of Expected
         Words that conditions wait for in components which don't say which words they know.
+    numbers : tuple of Expected
+        Numbers that conditions compare outputs with which may hold words.
+    bare : tuple of Bare
+        Signals whose values may say a direction that the entry doesn't ask for.
     """
 
     calls: tuple[Call, ...]
@@ -51,6 +65,8 @@ class Bound:
     warnings: tuple[Problem, ...]
     found: tuple[Spec, ...]
     expected: tuple[Expected, ...]
+    numbers: tuple[Expected, ...]
+    bare: tuple[Bare, ...]
 
 
 def bind(strategy: Strategy, library: Library, tree: Mapped, problems: Problems) -> Bound:
@@ -89,7 +105,20 @@ def bind(strategy: Strategy, library: Library, tree: Mapped, problems: Problems)
         tuple(binder.warnings),
         tuple(binder.found.values()),
         tuple(signals.expected.values()),
+        tuple(signals.numbers),
+        tuple(_bare(strategy, used)),
     )
+
+
+def _bare(strategy: Strategy, used: Mapping[str, Call]) -> Iterator[Bare]:
+    """Yield the signals that entries ask for by their names alone, of those that may be negative."""
+    for side in ("long", "short"):
+        rule = getattr(strategy.entry, side)
+        for node in () if rule is None else walk(rule):
+            if isinstance(node, Event) and not node.tests and node.signal in used:
+                call = used[node.signal]
+                if not call.spec.outputs[0].labels:
+                    yield Bare(node.signal, f"entry_{side}", call.column(), node.line)
 
 
 def _distances(strategy: Strategy, binder: Binder) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from sptrader_lab.components import vocabulary
 from sptrader_lab.components.spec import Output, slotted
 from sptrader_lab.errors import InputError
-from sptrader_lab.strategy.bind_signals import Expected, SignalBinder
+from sptrader_lab.strategy.bind_signals import Expected, SignalBinder, type_output
 from sptrader_lab.strategy.binder import Binder, Call
 from sptrader_lab.strategy.tree import (
     All,
@@ -26,11 +26,13 @@ from sptrader_lab.strategy.tree import (
     OutputTest,
     Rolling,
     Shift,
+    Silent,
     Value,
 )
 
 #: What older components say where they have nothing to say.
 _NOTHING: Final = "none"
+_ZERO: Final = Number(0.0)
 
 
 class _UnboundError(Exception):
@@ -131,14 +133,17 @@ class _ConditionBinder:
         self.signals.used.add(node.signal)
         self.binder.used.update(call.column(output.name) for output in call.spec.outputs)
         event = call.spec.outputs[0]
-        tests = [self._test(test, call, node.signal) for test in node.tests]
+        tests = [self._test(test, call, node) for test in node.tests]
         whole = [test for test in tests if test is not None]
         if len(whole) < len(tests):
             raise _UnboundError
-        if any(self._is_silence(test, event) for test in whole):
+        if any(test.operator == "==" and test.output == event and test.wanted == _ZERO for test in whole):
             # Only a test for "nothing happened" holds where the signal does not fire; events fill the slots in order.
             return _joined([self._compared(call, test, 0) for test in whole])
         slots = [self._slot(call, node, whole, slot) for slot in range(call.spec.slots)]
+        if whole and self._is_silence(whole[0], call, node):
+            kind = Name(call.column(whole[0].output.name))
+            slots[0] = Silent(Name(call.column(event.name)), kind, Number(vocabulary.code(_NOTHING), _NOTHING))
         return slots[0] if len(slots) == 1 else Either(tuple(slots))
 
     def _slot(self, call: Call, node: Event, tests: list[_Bound], slot: int) -> Condition:
@@ -151,24 +156,28 @@ class _ConditionBinder:
             parts.append(self._compared(call, named, slot))
         return _joined([*parts, *(self._compared(call, test, slot) for test in tests)])
 
-    def _test(self, test: OutputTest, call: Call, signal: str) -> _Bound | None:
-        output = self.signals.output(call, test.output, signal, test.line)
+    def _test(self, test: OutputTest, call: Call, node: Event) -> _Bound | None:
+        output = self.signals.output(call, test.output, node.signal, test.line)
         if output is None:
             return None
-        shown = f"{signal}.{output.name}"
+        shown = f"{node.signal}.{output.name}"
         try:
             bound = _Bound(test.operator, output, self._wanted(test, output, shown))
         except _UnboundError:
             return None
         if isinstance(test.wanted, str) and bound.is_word and test.operator == "==":
-            self._expect(call, bound, test.wanted, shown, test.line)
+            if not self._is_silence(bound, call, node):
+                self._expect(call, bound, test.wanted, shown, test.line)
+        elif output.mixed and isinstance(bound.wanted, Number):
+            self.signals.numbers.append(self._expected(call, bound, f"{bound.wanted.value:g}", shown, test.line))
         return bound
 
-    def _is_silence(self, test: _Bound, event: Output) -> bool:
-        if test.operator != "==" or not isinstance(test.wanted, Number):
+    def _is_silence(self, test: _Bound, call: Call, node: Event) -> bool:
+        """Say whether an event's own type is asked for the word `none` and nothing else is; any other `none` is a word."""
+        if len(node.tests) > 1 or self.signals.events.get(node.signal) or test.operator != "==":
             return False
-        nothing = test.output.mixed and test.wanted.value == vocabulary.code(_NOTHING)
-        return nothing or (test.output == event and test.wanted.value == 0.0)
+        is_type = test.output.mixed and test.output == type_output(call.spec)
+        return is_type and isinstance(test.wanted, Number) and test.wanted.value == vocabulary.code(_NOTHING)
 
     def _compared(self, call: Call, test: _Bound, slot: int) -> Condition:
         """Return a test over the columns of one slot; where words may stand, a number is compared with numbers only."""
@@ -179,8 +188,11 @@ class _ConditionBinder:
         return compared
 
     def _expect(self, call: Call, test: _Bound, word: str, shown: str, line: int) -> None:
+        self.signals.expected[shown, word] = self._expected(call, test, word, shown, line)
+
+    def _expected(self, call: Call, test: _Bound, word: str, shown: str, line: int) -> Expected:
         columns = tuple(call.column(slotted(test.output.name, slot)) for slot in range(call.spec.slots))
-        self.signals.expected[shown, word] = Expected(shown, columns, word, line)
+        return Expected(shown, columns, word, line)
 
     def _code(self, word: str, line: int) -> Number:
         try:

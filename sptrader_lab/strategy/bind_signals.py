@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 from sptrader_lab.components.spec import Input, Output, Spec
@@ -44,6 +43,7 @@ class SignalBinder:
         self.bound: dict[str, Call] = {}
         self.events: dict[str, str] = {}
         self.expected: dict[tuple[str, str], Expected] = {}
+        self.numbers: list[Expected] = []
         self.used: set[str] = set()
         self.failed: set[str] = set()
 
@@ -64,11 +64,8 @@ class SignalBinder:
             return outputs[name]
         if _ALIASES.get(name) in outputs:
             return outputs[_ALIASES[name]]
-        if name == "signal_type":
-            first = call.spec.outputs[0]
-            typed = next((output for output in call.spec.outputs if output.name.endswith("_type")), None)
-            if first.labels or typed is not None:
-                return first if first.labels else typed
+        if name == "signal_type" and (typed := type_output(call.spec)) is not None:
+            return typed
         self.binder.problems.unknown(line, f"output of {signal}", name, [one for one in outputs if "#" not in one])
         return None
 
@@ -144,17 +141,21 @@ class SignalBinder:
         return tuple(sorted(self.binder.asked.outputs_of_signals(mine) - known))
 
     def _extra(self, spec: Spec, name: str, config: SignalConfig) -> list[tuple[Input, str]]:
-        """Return the indicators that a component which tells events is given besides those it requires.
+        """Return the indicators that a component is given by their names, besides those it requires.
 
-        All of `required_indicators` by their names; a script also those listed under `dependencies`, by their own.
+        All of `required_indicators`, where it tells events or is a class that requires none; a script also those listed
+        under `dependencies`, by their own names.
         """
         found: dict[str, tuple[Input, str]] = {}
-        taken = {each.name for each in spec.inputs}
+        taken = {each.name for each in spec.inputs if each.requires}
+        candles = {*COLUMNS, *(each.name for each in spec.inputs if not each.requires)}
         for place, each in enumerate(config.required_indicators):
             path = ("signal_config", name, "required_indicators", place)
-            if each.name not in taken and spec.style in TELLING:
+            if each.name not in taken and _is_given_more(spec):
                 call = self.binder.indicator(each, path)
                 meant = each.output or self.binder.meant(each.type)
+                if not meant and call is not None and any(each.name == output.name for output in call.spec.outputs):
+                    meant = each.name
                 column = self.binder.output(call, meant, self.binder.line(*path))
                 if column is not None:
                     found[each.name] = Input(each.name, Requires(each.type)), column
@@ -166,10 +167,10 @@ class SignalBinder:
             for shown, given in () if call is None else _offers(call):
                 if shown not in taken:
                     found.setdefault(shown, given)
-        for column in found.keys() & set(COLUMNS):
+        for column in sorted(found.keys() & candles):
             rule = "a candle column has this name; give it another one"
             self.binder.problems.add(self.binder.line("signal_config", name), f"indicator {column!r}", rule)
-        return [given for column, given in found.items() if column not in COLUMNS]
+        return [given for column, given in found.items() if column not in candles]
 
     def _split(self, spec: Spec, name: str, config: SignalConfig) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
         """Return the signal's own parameters, and those of its required indicators by input (`fast_period`)."""
@@ -180,12 +181,13 @@ class SignalBinder:
             if any(parameter.name == key for parameter in spec.parameters):
                 own[key] = self.binder.parameter(spec, key, text, path)
                 continue
-            target = next((each for each in spec.inputs if each.requires and _inner_name(each, key)), None)
-            if target is None:
+            named = [each for each in spec.inputs if each.requires and _inner_name(each, key)]
+            if not named:
                 known = [parameter.name for parameter in spec.parameters]
                 known += [f"{_prefix(each)}_period" for each in spec.inputs if each.requires]
                 self.binder.problems.unknown(self.binder.line(*path), f"parameter of {name}", key, known)
-            else:
+            else:  # of `ma` and `ma_fast`, `ma_fast_period` means the one that says more of it
+                target = min(named, key=lambda each: (len(_inner_name(each, key)), not key.startswith(each.name)))
                 changes.setdefault(target.name, {})[_inner_name(target, key)] = key
         return own, changes
 
@@ -195,10 +197,9 @@ class SignalBinder:
         """Return the column of every input that is not a candle column."""
         entries = self._entries(spec, name, config)
         filled: dict[str, str] = {}
-        for group in _groups(spec):
-            changed = {inner: key for each in group for inner, key in changes.get(each.name, {}).items()}
-            for each in group:
-                column = self._input(each, name, entries.get(each.name), changed, line)
+        for each in spec.inputs:
+            if each.requires:
+                column = self._input(each, name, entries.get(each.name), changes.get(each.name, {}), line)
                 if column is not None:
                     filled[each.name] = column
         return filled
@@ -240,7 +241,7 @@ class SignalBinder:
         required = [each.name for each in spec.inputs if each.requires]
         entries = {each.name: place for place, each in enumerate(config.required_indicators) if each.name in required}
         others = [place for place, each in enumerate(config.required_indicators) if each.name not in required]
-        if spec.style in TELLING:  # what they don't require they are given all the same, by its name
+        if _is_given_more(spec):  # what it doesn't require it is given all the same, by its name
             return entries
         groups = [group for group in _groups(spec) if not any(each.name in entries for each in group)]
         free = [each.name for each in spec.inputs if each.requires and each.name not in entries]
@@ -264,14 +265,37 @@ def _offers(call: Call) -> list[tuple[str, tuple[Input, str]]]:
     return [(names[each], (Input(names[each], Requires(spec.name, each)), call.column(each))) for each in numbers]
 
 
+def type_output(spec: Spec) -> Output | None:
+    """Return the output that says what happened: `signal_type`, a first one with labels, or the first called `..._type`."""
+    named = next((output for output in spec.outputs if output.name == "signal_type"), None)
+    if named is not None or spec.outputs[0].labels:
+        return named or spec.outputs[0]
+    return next((output for output in spec.outputs if output.name.endswith("_type")), None)
+
+
+def _is_given_more(spec: Spec) -> bool:
+    """Say whether a component is given indicators that its file doesn't ask for."""
+    return spec.style in TELLING or (spec.style == "class" and not any(each.requires for each in spec.inputs))
+
+
 def _groups(spec: Spec) -> list[list[Input]]:
-    """Return the inputs that one component with the same parameters fills, such as a channel's two lines."""
-    needing = [each for each in spec.inputs if each.requires]
+    """Return the inputs that one entry fills: the lines of one channel, different outputs of one component."""
+    groups: list[list[Input]] = []
+    for each in spec.inputs:
+        if each.requires is not None:
+            if groups and _is_another_line(each.requires, groups[-1]):
+                groups[-1].append(each)
+            else:
+                groups.append([each])
+    return groups
 
-    def origin(each: Input) -> str:
-        return f"{each.requires.component} {each.requires.parameters}" if each.requires else ""
 
-    return [list(group) for _, group in groupby(needing, origin)]
+def _is_another_line(needed: Requires, group: list[Input]) -> bool:
+    """Say whether an input belongs to a channel: of the same component with the same parameters an output not yet there."""
+    lines = [each.requires for each in group if each.requires]
+    alike = all((one.component, one.parameters) == (needed.component, needed.parameters) for one in lines)
+    outputs = [one.output for one in lines]
+    return alike and needed.output not in ("", *outputs) and "" not in outputs
 
 
 def _matching_output(spec: Spec, each: Input) -> str:

@@ -27,6 +27,7 @@ from sptrader_lab.strategy.tree import (
     Number,
     Rolling,
     Shift,
+    Silent,
     Value,
 )
 
@@ -108,6 +109,10 @@ class Evaluator:
         if isinstance(node, Fires):
             event = self.columns[node.event.text]
             return np.abs(event) > 0.0 if wanted else event == 0.0
+        if isinstance(node, Silent):
+            event, kind = self.columns[node.event.text], self.columns[node.kind.text]
+            said = (_TRUE if wanted else _FALSE)["=="](kind, self._column(node.nothing.value))
+            return said | (np.isnan(kind) & ((event == 0.0) if wanted else (np.abs(event) > 0.0)))
         if isinstance(node, Cross):
             return self._crosses(node, wanted=wanted)
         assert isinstance(node, Compare)

@@ -39,6 +39,7 @@ from sptrader_lab.strategy.tree import (
     OutputTest,
     Rolling,
     Shift,
+    Silent,
     Value,
 )
 from sptrader_lab.strategy.written import condition_text, value_text
@@ -281,6 +282,9 @@ class _Judge:
         whole = bound
         if isinstance(bound, All):  # a number where words may stand
             bound = bound.items[0]
+        if isinstance(bound, Silent):
+            silence = self.output(call, self.named(call)[bound.kind.text])
+            return Judged(f"{signal}.{test.output} == {test.wanted}", self.truth(bound), test.line, (silence,))
         assert isinstance(bound, Compare)
         assert isinstance(bound.left, Name)
         found = self.output(call, self.named(call)[bound.left.text])

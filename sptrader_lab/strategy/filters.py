@@ -71,10 +71,8 @@ def all_kept_out(
     if reasons.MIN_VOLUME not in kept:
         return (what,)
     most = float((candles.volume * candles.close)[wanted].max())
-    return (
-        f"{what}; min_volume_usd is {filters.min_volume_usd:,.12g}, and volume x close of {candles.symbol} was {most:,.6g} at most there "
-        "(volume may count ticks)",
-    )
+    had = f"volume x close of {candles.symbol} was {most:,.6g} at most there (volume may count ticks)"
+    return (f"{what}; min_volume_usd is {filters.min_volume_usd:,.12g}, and {had}",)
 
 
 def local_minutes(instants: NDArray[np.int64], zone: str) -> NDArray[np.int32]:

@@ -27,6 +27,7 @@ from sptrader_lab.strategy.tree import (
     Number,
     Rolling,
     Shift,
+    Silent,
 )
 from sptrader_lab.types.records import RULES, TARGET
 
@@ -130,6 +131,8 @@ class _Flattener:
             return (Held, self.shape(node.item))
         if isinstance(node, Fires):
             return (Fires, self.shape(node.event))
+        if isinstance(node, Silent):
+            return (Silent, self.shape(node.event), self.shape(node.kind), self.shape(node.nothing))
         if isinstance(node, Cross):
             return (Cross, node.above, self.shape(node.left), self.shape(node.right))
         if isinstance(node, Compare):
@@ -188,6 +191,8 @@ class _Builder:
             return kind(tuple(map(self.node, rest)))
         if kind in (Not, Fires):
             return kind(self.node(rest[0]))
+        if kind is Silent:
+            return Silent(*map(self.node, rest))
         if kind in (Held, Shift):  # their number stands before what is inside
             number = next(self.numbers)
             return kind(self.node(rest[0]), number)

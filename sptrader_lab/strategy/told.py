@@ -14,6 +14,8 @@ from sptrader_lab.errors import nearest
 from sptrader_lab.strategy.bind import Bound
 from sptrader_lab.strategy.binder import Call
 from sptrader_lab.strategy.compute import Computed
+from sptrader_lab.strategy.evaluate import Evaluator
+from sptrader_lab.strategy.parameters import typed
 from sptrader_lab.types.candles import Candles
 from sptrader_lab.types.signals import Overlay, SignalEvents
 
@@ -130,6 +132,39 @@ def remarks(bound: Bound, computed: Computed, candles: Candles) -> Iterator[str]
             hint = f" (did you mean {near!r}?)" if near else ""
             listed = ", ".join(sorted(said)[:_MOST_WORDS]) + (", ..." if len(said) > _MOST_WORDS else "")
             yield f"line {each.line}: {each.shown} was never {each.word!r}{hint} on {candles.symbol}; it was: {listed}"
+    yield from _words_for_numbers(bound, computed, candles.symbol)
+    yield from _either_way(bound, computed, candles)
+
+
+def _words_for_numbers(bound: Bound, computed: Computed, symbol: str) -> Iterator[str]:
+    """Say where a condition compares with a number what a component says as texts that look like numbers."""
+    for each in bound.numbers:
+        said = {word for name in each.columns for word in _words(computed.columns[name])}
+        texts = sorted(word for word in said if not isinstance(typed(word), (str, bool)))
+        if texts:
+            listed = ", ".join(map(repr, texts[:_MOST_WORDS])) + (", ..." if len(texts) > _MOST_WORDS else "")
+            yield (
+                f"line {each.line}: {each.shown} is compared with the number {each.word}, which never holds for texts, and on "
+                f"{symbol} it was {listed}; let the component give numbers"
+            )
+
+
+def _either_way(bound: Bound, computed: Computed, candles: Candles) -> Iterator[str]:
+    """Say where an entry that asks for a signal by its name alone meets values of the other direction."""
+    for each in bound.bare:
+        values, buys = computed.columns[each.column], each.rule == "entry_long"
+        # A flag is positive for either side; a signal that is negative as well tells directions.
+        other = values < 0.0 if buys else (values > 0.0) & (values < 0.0).any()
+        if not other.any():
+            continue
+        count = np.count_nonzero(other & Evaluator(computed.columns, len(candles)).holds(bound.rules[each.rule]))
+        if count:
+            first = bound.signals[each.signal].spec.outputs[0].name
+            yield (
+                f"line {each.line}: signal {each.signal} is {'negative' if buys else 'positive'} on {count:,} candles of "
+                f"{candles.symbol} on which the entry {'buys' if buys else 'sells'}; without outputs either direction counts; "
+                f'write outputs: {{{first}: "{">" if buys else "<"} 0"}}'
+            )
 
 
 def _words(column: Column) -> set[str]:

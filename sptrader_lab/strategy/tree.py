@@ -108,6 +108,15 @@ class Fires:
 
 
 @dataclass(frozen=True)
+class Silent:
+    """A signal says that nothing happened: `kind` is the word `nothing`, or has no value where the signal does not fire."""
+
+    event: Name
+    kind: Name
+    nothing: Number
+
+
+@dataclass(frozen=True)
 class OutputTest:
     """An output of a signal compared with a value, or with a word that the signal's labels will explain."""
 
@@ -127,6 +136,6 @@ class Event:
 
 
 Value: TypeAlias = "Number | Name | Arithmetic | Shift | Rolling"
-Condition: TypeAlias = "Compare | Cross | All | Either | Not | Held | Fires | Event"
+Condition: TypeAlias = "Compare | Cross | All | Either | Not | Held | Fires | Silent | Event"
 
 VALUES: Final = (Number, Name, Arithmetic, Shift, Rolling)

@@ -18,6 +18,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from sptrader_lab.types.publishing import publishing_is_off
+
 DEFAULT_URL: Final = "redis://localhost:6379"
 STREAM: Final = "signals:live"
 _PATIENCE: Final = 5.0
@@ -36,12 +38,14 @@ class SignalPublisher:
     -----
     Nothing raises: a component goes on computing when Redis is away. What could not be sent is told on stderr, without
     the password, and by the value that comes back. Nothing is sent twice: an entry whose answer got lost is not tried again.
+    In a backtest nothing is sent, and each publisher says so once: its signals are of the past.
     """
 
     def __init__(self, redis_url: str | None = None) -> None:
         self._url = redis_url or os.environ.get("REDIS_URL") or DEFAULT_URL
         self._client: redis.Redis | None = None
         self._closed = False
+        self._told = False
 
     def publish_signal(
         self, signal_name: str, signal_type: str, strength: float, metadata: Mapping[str, Any] | None = None
@@ -103,6 +107,11 @@ class SignalPublisher:
         return f"<SignalPublisher {_place(self._url) or '(address can not be read)'}>"
 
     def _send(self, field: str, entry: Callable[[], dict[str, Any]]) -> bool:
+        if publishing_is_off():
+            if not self._told:
+                self._told = True
+                _refuse("not published: this is a backtest")
+            return False
         try:
             text = json.dumps(entry(), allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:

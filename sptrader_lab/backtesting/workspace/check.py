@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ _UNREADABLE: Final = (
     "every run reads the whole workspace, so none can run while this file is there: put what it does into a function, or behind "
     '`if __name__ == "__main__":`, or let its name begin with _ if it is no component'
 )
+_MEND_COMPONENT: Final = "mend it, or let the file's name begin with _ if it is no component"
+_MEND_STRATEGY: Final = "mend what is named; sptrader-lab strategy check tells whether that is all"
 #: What a failed question of the exam means, and what can be done, by how the question begins.
 _MEANS: Final = {
     "one float64": ("fails on some candles", ""),
@@ -62,19 +65,30 @@ def check_workspace(folder: Path, limit: float = LIMIT) -> Workspace:
     found = find(folder)
     known = [str(path) for path in found.components]
     strategies = (*found.strategies, *found.portfolios)
-    with Children(_CHILD, limit) as children, bar(len(known) + len(strategies), "checking files") as progress:
+    count = len(known) + len(strategies) + len(found.data)
+    with Children(_CHILD, limit) as children, bar(count, "checking files", unit="file") as progress:
+
+        def begun(path: str) -> None:
+            progress.set_postfix_str(_relative(path, found))
+
         asked = [{"kind": "component", "path": path, "components": known, "bad": {}} for path in known]
-        replies = children.ask(asked, progress.update)
+        replies = children.ask(asked, begun, progress.update)
         bad = {path: reply.why for path, reply in zip(known, replies, strict=True) if reply.answer is None}
         asked = [{"kind": "strategy", "path": str(path), "components": known, "bad": bad} for path in strategies]
-        runs = children.ask(asked, progress.update)
+        runs = children.ask(asked, begun, progress.update)
+        data = []
+        for path in found.data:
+            begun(str(path))
+            data.append(check_data(path, found.folder))
+            progress.update()
     components = [_component(path, found, reply) for path, reply in zip(found.components, replies, strict=True)]
-    checked = [_strategy(path, found, reply) for path, reply in zip(strategies, runs, strict=True)]
+    broken = [each.path for each in components if each.status == "broken"]
+    checked = [_strategy(path, found, reply, broken) for path, reply in zip(strategies, runs, strict=True)]
     return Workspace(
         str(found.folder),
-        tuple(sorted(components, key=lambda each: each.path)),
-        tuple(sorted(checked, key=lambda each: each.path)),
-        tuple(check_data(path, found.folder) for path in found.data),
+        tuple(sorted(map(_with_advice, components), key=lambda each: each.path)),
+        tuple(sorted(map(_with_advice, checked), key=lambda each: each.path)),
+        tuple(data),
         found.left_alone,
     )
 
@@ -132,27 +146,48 @@ def _script(shown: str, answer: dict[str, Any], found: Found) -> Checked:
     return Checked(shown, kind, "script", "warning" if notes else "ok", f"answered on {bars:,} candles", notes)
 
 
-def _strategy(path: Path, found: Found, reply: Reply) -> Checked:
+def _with_advice(checked: Checked) -> Checked:
+    """Return a file that is broken with something to do about it."""
+    if checked.status != "broken" or any(each.todo for each in checked.remarks):
+        return checked
+    todo = _MEND_STRATEGY if checked.kind in ("strategy", "portfolio") else _MEND_COMPONENT
+    return replace(checked, remarks=(*checked.remarks, Remark("", todo)))
+
+
+def _blamed(said: str, broken: list[str]) -> Remark:
+    """Return what is wrong with a strategy; of what a broken component does, where it is told."""
+    blamed = next((each for each in broken if each in said), "")
+    return Remark(said.strip().splitlines()[0], f"see {blamed} above") if blamed else Remark(said)
+
+
+def _strategy(path: Path, found: Found, reply: Reply, broken: list[str]) -> Checked:
     shown = path.relative_to(found.folder).as_posix()
     kind = "portfolio" if path in found.portfolios else "strategy"
     answer = reply.answer
     if answer is None:
         return Checked(shown, kind, "", "broken", reply.why, (Remark(f"{reply.why}\n{reply.log}".strip()),))
     if "problems" in answer:
-        problems = [Remark(_relative(each, found)) for each in answer["problems"]]
+        problems = [_blamed(_relative(each, found), broken) for each in answer["problems"]]
         count = f"{len(problems)} problem{'s' * (len(problems) != 1)}"
         return Checked(shown, kind, "", "broken", count, tuple(problems))
     if "error" in answer:
         said = _relative(answer["error"], found)
-        return Checked(shown, kind, "", "broken", _first(said), (Remark(said),))
+        return Checked(shown, kind, "", "broken", _first(said), (_blamed(said, broken),))
     warnings = [*answer["warnings"], *answer.get("run_warnings", ())]
     ran = "loads"
     if "bars" in answer:
         trades = answer["trades"]
         ran = f"ran on {answer['bars']:,} made-up candles, {trades} trade{'s' * (trades != 1)}"
+        warnings += _refused(answer["refused"])
     listed = f", {len(warnings)} warning{'s' * (len(warnings) != 1)}" if warnings else ""
     remarks = tuple(Remark(_relative(each, found)) for each in warnings)
     return Checked(shown, kind, "", "warning" if warnings else "ok", ran + listed, remarks)
+
+
+def _refused(counts: dict[str, int]) -> list[str]:
+    """Return why a strategy that never traded did not, when its entries were refused."""
+    reasons = ", ".join(f"{why} ({count:,})" if len(counts) > 1 else why for why, count in counts.items())
+    return [f"every entry ({sum(counts.values()):,}) was refused: {reasons}"] if counts else []
 
 
 def _relative(text: str, found: Found) -> str:

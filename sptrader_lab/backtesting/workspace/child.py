@@ -6,9 +6,12 @@ step and then the answer. Whatever the file under examination prints goes elsewh
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import json
 import os
+import resource
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -22,8 +25,10 @@ from sptrader_lab.components.exam import NO_LOOKAHEAD, Exam, exam_candles, exami
 from sptrader_lab.components.library import Library
 from sptrader_lab.components.migration.compare import settings, wild
 from sptrader_lab.components.run import ask
+from sptrader_lab.components.scripts.reaper import adopt_orphans, die_with_parent, end_all
 from sptrader_lab.components.spec import Spec
 from sptrader_lab.errors import ComponentFailed, LabError, StrategyError
+from sptrader_lab.types.reasons import PLAIN, REASONS
 
 #: Candles for scripts, which take milliseconds for each.
 _FEW: Final = 200
@@ -41,6 +46,7 @@ RUNS: Final = "it runs"
 
 def main(request: str, answers: str) -> None:
     """Answer one request."""
+    _watch_over()
     asked = json.loads(Path(request).read_text(encoding="utf-8"))
     steps = os.open(answers, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     log = os.dup(2)  # components may close standard error, or put something else in its place
@@ -58,6 +64,31 @@ def main(request: str, answers: str) -> None:
     faulthandler.cancel_dump_traceback_later()
     write(answer=answer)
     os._exit(0)  # threads of a component must not keep the process
+
+
+def _watch_over() -> None:
+    """Go on in a process of its own; the one that stays behind ends what that one leaves, and then as that one did."""
+    adopt_orphans()
+    # A file may leave the group and the session of its process; to its parent's parent it comes back.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    worker = os.fork()
+    if not worker:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        die_with_parent()
+        os.setsid()
+        return
+    code = 1
+    try:
+        code = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        end_all(worker)
+        if code < 0:
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            with contextlib.suppress(OSError):  # SIGKILL has no handler to put back
+                signal.signal(-code, signal.SIG_DFL)
+            os.kill(os.getpid(), -code)
+        os._exit(code)
 
 
 def _component(asked: dict[str, Any], doing: Callable[[str], None]) -> dict[str, Any]:
@@ -151,7 +182,9 @@ def _strategy(asked: dict[str, Any], doing: Callable[[str], None]) -> dict[str, 
     said = [text for text in map(str, result.warnings) if text not in known]
     # That nothing happened says something of a strategy on real candles only.
     found["run_warnings"] = [text for text in said if not text.startswith(_IDLE[0]) and _IDLE[1] not in text]
-    return {**found, "bars": len(candles), "trades": len(result.trades)}
+    idle = not len(result.trades) and not len(result.outcome.positions)
+    refused = {PLAIN[REASONS.index(each)]: count for each, count in result.refusal_counts.items()} if idle else {}
+    return {**found, "bars": len(candles), "trades": len(result.trades), "refused": refused}
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from typing import Any, Final, NamedTuple, Self
 
 #: Seconds that a child may take beyond those of its own clock, before it is ended from outside.
 _GRACE: Final = 20.0
+#: Seconds in which it ends what it has started.
+_ENDING: Final = 8.0
 _FRAME: Final = re.compile(r'File "([^"]+)", line (\d+) in (\S+)')
 _TAIL: Final = 12
 
@@ -56,12 +58,22 @@ class Children:
         for process in tuple(self.running):
             _end(process)
 
-    def ask(self, requests: Sequence[dict[str, Any]], done: Callable[[], None]) -> list[Reply]:
-        """Return the reply to each request, in their order; `done` is called whenever one has come."""
+    def ask(
+        self, requests: Sequence[dict[str, Any]], begun: Callable[[str], None], done: Callable[[], None]
+    ) -> list[Reply]:
+        """Return the reply to each request, in their order.
+
+        `begun` is told a file's path when its turn comes, from a thread; `done` is called whenever a reply has come.
+        """
+
+        def one(request: dict[str, Any]) -> Reply:
+            begun(str(request["path"]))
+            return self._one(request)
+
         found: dict[Future[Reply], int] = {}
         with ThreadPoolExecutor(max_workers=max(1, os.cpu_count() or 1)) as threads:
             try:
-                found = {threads.submit(self._one, request): place for place, request in enumerate(requests)}
+                found = {threads.submit(one, request): place for place, request in enumerate(requests)}
                 for _ in as_completed(found):
                     done()
             except BaseException:
@@ -74,8 +86,13 @@ class Children:
         with tempfile.TemporaryDirectory(prefix="sptrader_check_") as place, Path(place, "log").open("w+b") as log:
             asked, answered = Path(place, "request.json"), Path(place, "answers")
             asked.write_text(json.dumps({**request, "limit": self.limit}), encoding="utf-8")
-            # What is tried here is no run of the user's, and leaves nothing in the user's cache.
-            environment = {**os.environ, "SPTRADER_CACHE": place, "PYTHONWARNINGS": "default"}
+            # What is tried here is no run of the user's, and leaves nothing in the user's cache and folders.
+            environment = {
+                **os.environ,
+                "SPTRADER_CACHE": place,
+                "PYTHONWARNINGS": "default",
+                "PYTHONDONTWRITEBYTECODE": "1",
+            }
             command = [sys.executable, "-m", self.module, str(asked), str(answered)]
             process = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -96,7 +113,10 @@ class Children:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a child and everything that it started."""
+    """End a child and everything that it started: it does so itself, in time, or at least its group ends."""
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_ENDING)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)

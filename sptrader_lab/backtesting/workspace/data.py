@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import tempfile
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from sptrader_lab.backtesting.workspace.files import PICKLES
 from sptrader_lab.backtesting.workspace.report import Checked, Remark
 from sptrader_lab.candles.importing.report import ImportReport
 from sptrader_lab.candles.importing.run import Wish, import_file
@@ -16,7 +19,6 @@ from sptrader_lab.errors import LabError
 
 #: Larger files are named, not read: a check takes seconds.
 _LARGEST: Final = 64 * 2**20
-_PICKLES: Final = (".pkl", ".pickle", ".joblib")
 _SYMBOL: Final = re.compile(r"(?<![A-Za-z])([A-Z]{6}|[A-Z]{2,5}USDT?)(?![A-Za-z])")
 
 
@@ -24,7 +26,7 @@ def check_data(path: Path, folder: Path) -> Checked:
     """Return what a file holds, tried with the importer itself in a temporary folder."""
     shown = path.relative_to(folder).as_posix()
     style = path.suffix.lstrip(".").lower()
-    if path.suffix.lower() in _PICKLES:
+    if path.suffix.lower() in PICKLES:
         why = "a pickle runs code when it is opened, so it never is"
         todo = f'where it was written: frame.to_parquet("{path.stem}.parquet"), then import that file'
         return Checked(shown, "data", style, "warning", why, (Remark(why, todo),))
@@ -32,15 +34,15 @@ def check_data(path: Path, folder: Path) -> Checked:
     symbol = _symbol(path)
     if size > _LARGEST:
         return Checked(
-            shown, "data", style, "ok", f"{size / 2**20:,.0f} MB, not looked into", (_how(path, symbol, ""),)
+            shown, "data", style, "ok", f"{size / 2**20:,.0f} MB, not looked into", (_how(path, folder, symbol, ""),)
         )
     try:
         report, zone = _tried(path, symbol or "EURUSD")
     except LabError as error:
         said = str(error).replace(str(path), path.name)
-        todo = f"{_command(path, symbol, '')} with what the message asks for; leave the file where it is if it holds no candles"
+        todo = f"{_command(path, folder, symbol, '')} with what the message asks for; leave the file where it is if it holds no candles"
         return Checked(shown, "data", style, "warning", "not read as candles", (Remark(said, todo),))
-    return Checked(shown, "data", style, "ok", _summary(report), (_how(path, symbol, zone, report),))
+    return Checked(shown, "data", style, "ok", _summary(report), (_how(path, folder, symbol, zone, report),))
 
 
 def _tried(path: Path, symbol: str) -> tuple[ImportReport, str]:
@@ -72,11 +74,19 @@ def _summary(report: ImportReport) -> str:
     return f"{report.imported:,} candles of {report.timeframe}, {first} .. {last} UTC{left}"
 
 
-def _command(path: Path, symbol: str, zone: str) -> str:
-    return f"sptrader-lab data import {path} --symbol {symbol or 'NAME'}{f' --tz {zone}' if zone else ''}"
+def _command(path: Path, folder: Path, symbol: str, zone: str) -> str:
+    what = f"{shlex.quote(str(path))} --symbol {symbol or 'NAME'}{f' --tz {zone}' if zone else ''}"
+    return f"sptrader-lab data import {what} --data {shlex.quote(str(_store(folder)))}"
 
 
-def _how(path: Path, symbol: str, zone: str, report: ImportReport | None = None) -> Remark:
+def _store(folder: Path) -> Path:
+    """Return where candles are to be kept: the usual place, unless that is an old workspace's folder of files."""
+    usual = Path(os.environ.get("SPTRADER_DATA", "data"))
+    inside = usual.resolve().is_relative_to(folder) and not any(usual.glob("*/symbol=*"))
+    return folder.parent / "data" if inside else usual
+
+
+def _how(path: Path, folder: Path, symbol: str, zone: str, report: ImportReport | None = None) -> Remark:
     notes = "; ".join(report.notes) if report is not None else ""
     seen = "its times name no zone; UTC was assumed, as the older system kept them" if zone else ""
-    return Remark("; ".join(filter(None, (seen, notes))), _command(path, symbol, zone))
+    return Remark("; ".join(filter(None, (seen, notes))), _command(path, folder, symbol, zone))

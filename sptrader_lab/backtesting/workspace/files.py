@@ -20,7 +20,8 @@ _STORED: Final = "symbol="
 #: Keys of which a strategy has at least one.
 _STRATEGY_KEYS: Final = ("entry", "exit", "signal_config", "dependencies", "indicators")
 _TABLES: Final = (".csv", ".txt", ".tsv", ".parquet", ".pq", ".gz", ".zip", ".xlsx", ".xls", ".feather", ".h5")
-_PICKLES: Final = (".pkl", ".pickle", ".joblib")
+#: Endings of files that run code when they are opened.
+PICKLES: Final = (".pkl", ".pickle", ".joblib")
 #: Words that only a script component, or one of the older system, has in its text.
 _COMPONENT_WORDS: Final = ("CANDLE_DATA", "INDICATOR_START", "SIGNAL_START", "__metadata__")
 
@@ -66,7 +67,7 @@ def find(folder: Path) -> Found:
             {"strategy": strategies, "portfolio": portfolios}.get(kind, []).append(path)
             if not kind:
                 left_alone[_shown(path, folder)] = f"no strategy: none of {', '.join(_STRATEGY_KEYS)} stands in it"
-        elif ending in (*_TABLES, *_PICKLES):
+        elif ending in (*_TABLES, *PICKLES):
             data.append(path)
         elif ending == ".py":
             left_alone[_shown(path, folder)] = _why_left(path, folder, inside)

@@ -91,12 +91,12 @@ def _spec(found: _Class, metadata: Metadata, sha256: str) -> Spec:
         "class",
         metadata.lookback,
     )
-    if kind == "indicator" or metadata.outputs:
+    if kind == "indicator" or (metadata.outputs and metadata.requires):
         return spec
 
     def reshape(names: tuple[str, ...], more: tuple[Input, ...]) -> Spec:
         given = (*inputs, *(each for each in more if each.name not in {own.name for own in inputs}))
-        wider = _signal_outputs([each for each in names if each not in _FLAGS])
+        wider = outputs if metadata.outputs else _signal_outputs([each for each in names if each not in _FLAGS])
         required = tuple(each.name for each in given[len(CANDLES) :])
         return replace(spec, inputs=given, outputs=wider, function=replace(function, outputs=wider, required=required))
 

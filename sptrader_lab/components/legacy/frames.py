@@ -181,8 +181,12 @@ def _distinct(values: _Series) -> tuple[Any, Sequence[Any]]:
     try:
         places, distinct = pd.factorize(values, use_na_sentinel=True)
     except TypeError:
-        first = next(value for value in values if getattr(type(value), "__hash__", None) is None)
-        raise Unusable(f"holds {_article(type(first).__name__)}, not a number") from None
+        for value in values:
+            try:
+                hash(value)
+            except TypeError:
+                raise Unusable(f"holds {_article(type(value).__name__)}, not a number") from None
+        raise Unusable("holds values that are no numbers") from None
     return places, list(distinct)
 
 

@@ -15,6 +15,7 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
+import sysconfig
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,7 +24,8 @@ from typing import Any, Final
 
 from sptrader_lab.components.modules import unchanged
 
-_ROOT: Final = "core"
+#: The package that old files import from.
+ROOT: Final = "core"
 _HOMES: Final = {
     "core.data.loader": "sptrader_lab.candles.environment",
     "core.data.signal_publisher": "sptrader_lab.streams.publisher",
@@ -32,6 +34,8 @@ _HOMES: Final = {
 }
 _PACKAGES: Final = ("core", "core.data", "core.base")
 _PACKAGE: Final = Path(__file__).resolve().parents[2]
+#: What lies there is installed, also where a workspace holds its own environment, and stays loaded.
+_INSTALLED: Final = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 #: Modules by file, each with the files that it was made from.
 _modules: dict[Path, tuple[ModuleType, dict[str, str]]] = {}
 _running: dict[Path, ModuleType] = {}
@@ -41,34 +45,77 @@ _importing: Final = threading.RLock()  # of its own, for threads that a componen
 def workspace_of(path: Path) -> Path | None:
     """Return the nearest folder above `path` that holds `core/` or `components/`, or None."""
     for folder in path.resolve().parents:
-        if folder != _PACKAGE and any((folder / name).is_dir() for name in (_ROOT, "components")):
+        if folder != _PACKAGE and any((folder / name).is_dir() for name in (ROOT, "components")):
             return folder
     return None
 
 
-def importer(workspace: Path | None, used: dict[str, str] | None = None) -> Callable[..., Any]:
-    """Return an `__import__` for one module of a workspace; names that don't begin with `core` are imported as ever.
+def importer(workspace: Path | None, used: dict[str, str], path: Path) -> Callable[..., Any]:
+    """Return an `__import__` for one module of a workspace: `core.*`, and what begins with a dot, is the workspace's own.
 
     Parameters
     ----------
-    used : dict, optional
+    used : dict
         Is told every file of the workspace that an import runs, with its SHA-256.
+    path : Path
+        The module's file; what begins with a dot is looked up beside it.
     """
-    return _Importer(workspace, {} if used is None else used)
+    inside = path.relative_to(workspace).parts[:-1] if workspace is not None and path.is_relative_to(workspace) else ()
+    return _Importer(workspace, used, ".".join(inside))
 
 
 @contextlib.contextmanager
-def undisturbed(workspace: Path | None) -> Iterator[None]:
-    """Put sys.path back as it was, and forget modules of the workspace that were imported by way of it."""
-    path, known = list(sys.path), set(sys.modules)
+def undisturbed(workspace: Path | None, used: dict[str, str]) -> Iterator[None]:
+    """Put sys.path back as it was, and forget modules of the workspace that were imported by way of it.
+
+    Inside, `importlib.import_module("core.x")` finds what the statement finds, and no byte code is written into anyone's
+    folders.
+
+    Parameters
+    ----------
+    used : dict
+        Is told every file of the workspace that an import ran, with its SHA-256.
+    """
+    path, known, writes = list(sys.path), set(sys.modules), sys.dont_write_bytecode
+    others = {name: sys.modules.pop(name) for name in known if name.split(".", maxsplit=1)[0] == ROOT}
+    finder = _Finder(workspace, _Importer(workspace, used))
+    sys.meta_path.insert(0, finder)
+    sys.dont_write_bytecode = True
     try:
         yield
     finally:
+        sys.dont_write_bytecode = writes
         sys.path[:] = path
-        for name in set(sys.modules) - known:
-            file = getattr(sys.modules[name], "__file__", None)
-            if workspace is not None and file and Path(file).is_relative_to(workspace) and not _ours(name):
+        if finder in sys.meta_path:
+            sys.meta_path.remove(finder)
+        for name in [each for each in sys.modules if each not in known or each.split(".", maxsplit=1)[0] == ROOT]:
+            if name.split(".", maxsplit=1)[0] == ROOT or _is_plain(workspace, name):
+                _note(workspace, name, used)
                 del sys.modules[name]
+        sys.modules.update(others)
+
+
+def _is_plain(workspace: Path | None, name: str) -> bool:
+    """Say whether a loaded module is the workspace's own, found by way of sys.path: a file, or a folder without one."""
+    module = sys.modules.get(name)
+    if workspace is None or module is None or _ours(name):
+        return False
+    file = getattr(module, "__file__", None)
+    places = [file] if file else list(getattr(module, "__path__", None) or ())
+    return any(isinstance(each, str) and _inside(Path(each), workspace) for each in places)
+
+
+def _inside(path: Path, workspace: Path) -> bool:
+    installed = (each for each in _INSTALLED if not workspace.is_relative_to(each))
+    return not any(path.is_relative_to(each) for each in installed) and path.resolve().is_relative_to(workspace)
+
+
+def _note(workspace: Path | None, name: str, used: dict[str, str]) -> None:
+    """Tell `used` the file of a loaded module, if it is one of the workspace's own."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    if file and file.endswith(".py") and _is_plain(workspace, name):
+        with contextlib.suppress(OSError):
+            used.setdefault(str(Path(file).resolve()), hashlib.sha256(Path(file).read_bytes()).hexdigest())
 
 
 def _ours(name: str) -> bool:
@@ -78,9 +125,10 @@ def _ours(name: str) -> bool:
 class _Importer:
     """`__import__` as one module sees it."""
 
-    def __init__(self, workspace: Path | None, used: dict[str, str]) -> None:
+    def __init__(self, workspace: Path | None, used: dict[str, str], package: str = "") -> None:
         self.workspace = workspace
         self.used = used
+        self.package = package
 
     def __call__(
         self,
@@ -92,16 +140,18 @@ class _Importer:
     ) -> Any:
         full = name
         if level:
-            here = str((globals or {}).get("__old_package__") or "")
-            full = importlib.util.resolve_name("." * level + name, here) if here else ""
-        if full.split(".", maxsplit=1)[0] != _ROOT:
-            return builtins.__import__(name, globals, locals, fromlist, level)
+            full = importlib.util.resolve_name("." * level + name, self.package) if self.package else ""
+        if not full or (not level and full.split(".", maxsplit=1)[0] != ROOT):
+            given = builtins.__import__(name, globals, locals, fromlist, level)
+            for each in (full, *(f"{full}.{part}" for part in fromlist or ())):
+                _note(self.workspace, each, self.used)
+            return given
         with _importing:
             module = self._module(full)
             for each in fromlist or ():
                 if each != "*" and hasattr(module, "__path__") and _is_module(getattr(module, each, None)):
                     self._submodule(f"{full}.{each}")
-            return module if fromlist or level else self._module(_ROOT)
+            return module if fromlist or level else self._module(ROOT)
 
     def _submodule(self, full: str) -> None:
         """Import what may be a module of a package; the statement itself says so when it is nothing."""
@@ -121,15 +171,10 @@ class _Importer:
         return module
 
     def _found(self, full: str) -> ModuleType:
-        file = _own_file(self.workspace, full)
-        if full in _HOMES and (file is None or full.startswith("core.data.")):
-            return importlib.import_module(_HOMES[full])
-        if file is not None:
-            return self._run(file, full)
-        folder = self.workspace / full.replace(".", "/") if self.workspace else None
-        if full in _PACKAGES or (folder is not None and folder.is_dir()):
-            return _empty_package(self.workspace, full)
-        raise ModuleNotFoundError(_missing(self.workspace, full), name=full)
+        home = _home(self.workspace, full)
+        if isinstance(home, str):
+            return importlib.import_module(home)
+        return self._run(home, full) if home is not None else _empty_package(self.workspace, full)
 
     def _run(self, file: Path, full: str) -> ModuleType:
         """Run a file of the workspace as a module; an unchanged one, from unchanged ones, once per process."""
@@ -144,10 +189,10 @@ class _Importer:
             module.__file__ = str(file)
             if is_package:
                 module.__path__ = [str(file.parent)]
-            importing = _Importer(self.workspace, files)
+            importing = _Importer(self.workspace, files, full if is_package else full.rpartition(".")[0])
             module.__dict__["__builtins__"] = {**vars(builtins), "__import__": importing}
-            module.__dict__["__old_package__"] = full if is_package else full.rpartition(".")[0]
             sys.modules[module.__name__] = _running[file] = module  # dataclasses and pickle look there
+            before = set(sys.modules)
             try:
                 exec(compile(content, str(file), "exec"), module.__dict__)  # noqa: S102 - the workspace's own file
             except BaseException:
@@ -155,6 +200,8 @@ class _Importer:
                 raise
             finally:
                 del _running[file]
+            for each in set(sys.modules) - before:  # what a helper that was found by way of sys.path imports in turn
+                _note(self.workspace, each, files)
             known = _modules[file] = module, files
         self.used.update(known[1])
         return known[0]
@@ -170,6 +217,23 @@ def _own_file(workspace: Path | None, full: str) -> Path | None:
         return None
     base = workspace / full.replace(".", "/")
     return next((each for each in (base / "__init__.py", base.with_name(base.name + ".py")) if each.is_file()), None)
+
+
+def _home(workspace: Path | None, full: str) -> str | Path | None:
+    """Return where a module comes from: the name of ours, the workspace's file, or None for a package without a file.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        When there is none.
+    """
+    file = _own_file(workspace, full)
+    if full in _HOMES and (file is None or full.startswith("core.data.")):
+        return _HOMES[full]
+    folder = workspace / full.replace(".", "/") if workspace else None
+    if file is None and full not in _PACKAGES and (folder is None or not folder.is_dir()):
+        raise ModuleNotFoundError(_missing(workspace, full), name=full)
+    return file
 
 
 def _empty_package(workspace: Path | None, full: str) -> ModuleType:
@@ -193,16 +257,24 @@ def _missing(workspace: Path | None, full: str) -> str:
     return f"No module named {full!r}: {where}; given to every component are {', '.join(_HOMES)}"
 
 
+def preload(source: str) -> None:
+    """Load the laboratory's modules that a text names, so that processes forked later need not."""
+    for name, home in _HOMES.items():
+        if name in source:
+            importlib.import_module(home)
+
+
 def install(workspace: Path | None) -> None:
     """Answer imports of these names in this whole process: for children that run one component and end."""
     sys.meta_path.insert(0, _Finder(workspace))
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Finds `core` and what is below it, by the same rules as `importer`."""
+    """Finds `core` and what is below it, by the same rules as `importer`; its very modules where one is given."""
 
-    def __init__(self, workspace: Path | None) -> None:
+    def __init__(self, workspace: Path | None, shared: _Importer | None = None) -> None:
         self.workspace = workspace
+        self.shared = shared
 
     def find_spec(
         self,
@@ -211,20 +283,35 @@ class _Finder(importlib.abc.MetaPathFinder):
         target: ModuleType | None = None,  # noqa: ARG002 - the protocol's
     ) -> importlib.machinery.ModuleSpec | None:
         """Return how a module is loaded, None for names of others."""
-        if fullname.split(".", maxsplit=1)[0] != _ROOT:
+        if fullname.split(".", maxsplit=1)[0] != ROOT:
             return None
-        own = _own_file(self.workspace, fullname)
-        if fullname in _HOMES and (own is None or fullname.startswith("core.data.")):
-            return importlib.machinery.ModuleSpec(fullname, _Given(_HOMES[fullname]))
-        if own is not None:
-            inner = [str(own.parent)] if own.name == "__init__.py" else None
-            return importlib.util.spec_from_file_location(fullname, own, submodule_search_locations=inner)
+        home = _home(self.workspace, fullname)
+        if self.shared is not None:
+            return importlib.machinery.ModuleSpec(fullname, _Shared(self.shared))
+        if isinstance(home, str):
+            return importlib.machinery.ModuleSpec(fullname, _Given(home))
+        if home is not None:
+            inner = [str(home.parent)] if home.name == "__init__.py" else None
+            return importlib.util.spec_from_file_location(fullname, home, submodule_search_locations=inner)
+        package = importlib.machinery.ModuleSpec(fullname, None, is_package=True)
         folder = self.workspace / fullname.replace(".", "/") if self.workspace else None
-        if fullname in _PACKAGES or (folder is not None and folder.is_dir()):
-            package = importlib.machinery.ModuleSpec(fullname, None, is_package=True)
-            package.submodule_search_locations = [str(folder)] if folder else []
-            return package
-        raise ModuleNotFoundError(_missing(self.workspace, fullname), name=fullname)
+        package.submodule_search_locations = [str(folder)] if folder else []
+        return package
+
+
+class _Shared(importlib.abc.Loader):
+    """Gives the very module that the components of a workspace share, in the place of a new one."""
+
+    def __init__(self, shared: _Importer) -> None:
+        self.shared = shared
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
+        """Let Python make one that is thrown away."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Put the shared one where Python looks for it."""
+        name = module.__name__
+        sys.modules[name] = self.shared(name, fromlist=("*",))
 
 
 class _Given(importlib.abc.Loader):

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from sptrader_lab.components.legacy.listening import Heard, listening
+import numpy as np
+
 from sptrader_lab.components.legacy.metadata import CANDLES
 from sptrader_lab.components.legacy.provided import importer, undisturbed, workspace_of
+from sptrader_lab.components.listening import Heard, listening_alone
 from sptrader_lab.components.modules import run_file
+from sptrader_lab.components.scripts.protocol import kept
 from sptrader_lab.components.words import Column
 from sptrader_lab.errors import ComponentFailed
+from sptrader_lab.types.publishing import NO_PUBLISHING, publishing_is_off, publishing_off
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,8 +44,8 @@ class OldFile:
 
     @contextlib.contextmanager
     def called(self) -> Iterator[Heard]:
-        """Keep what a call prints, behind what loading printed; sys.path stays as it is."""
-        with undisturbed(workspace_of(self.path)), listening() as heard:
+        """Keep what a call prints, behind what loading printed; what it changes of the process is put back."""
+        with listening_alone() as heard, _apart(workspace_of(self.path), self.used):
             heard.write(self.said)
             yield heard
 
@@ -59,9 +64,41 @@ def run_old(path: Path, content: bytes, sha256: str) -> OldFile:
     """
     workspace = workspace_of(path)
     used: dict[str, str] = {}
-    with undisturbed(workspace), listening() as heard:
-        module = run_file(path, content, sha256, importer(workspace, used))
+    with listening_alone() as heard, _apart(workspace, used):
+        module = run_file(path, content, sha256, importer(workspace, used, path))
     return OldFile(path, module, used, heard.text)
+
+
+@contextlib.contextmanager
+def _apart(workspace: Path | None, used: dict[str, str]) -> Iterator[None]:
+    """Run old code as in a backtest, and put back what it changes: imports, environment, working folder, numpy's errors.
+
+    Inside, nothing is published, also not by threads and processes that it starts, and the variables are missing that
+    choose other data or speak to the world; unless the component is run by hand.
+    """
+    environment, folder = dict(os.environ), _working_folder()
+    with undisturbed(workspace, used), publishing_off(), np.errstate():
+        if publishing_is_off():
+            for name in environment.keys() - kept(environment).keys():
+                del os.environ[name]
+            os.environ[NO_PUBLISHING] = "1"
+        try:
+            yield
+        finally:
+            for name in os.environ.keys() - environment.keys():
+                del os.environ[name]
+            os.environ.update({name: value for name, value in environment.items() if os.environ.get(name) != value})
+            if folder and folder != _working_folder():
+                with contextlib.suppress(OSError):  # the component may have removed it
+                    os.chdir(folder)
+
+
+def _working_folder() -> str:
+    """Return the working folder; "" when it has been removed."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - as text, to go back to
+    except FileNotFoundError:
+        return ""
 
 
 def arguments(columns: Sequence[Column], required: Sequence[str]) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
+import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,4 +158,18 @@ def _notes(spec: Spec, carried: Carried, heard: Heard, form: Form) -> tuple[str,
     notes += [f"{name} is declared and was never given; it is undefined everywhere" for name in sorted(heard.silent)]
     if form.frames == "old":
         notes.append("it counts on habits of pandas before 3; OldFrame and OldSeries keep them")
-    return (*notes, "comments inside the methods were not carried over")
+    lost = _comments(Path(spec.path))
+    notes += [f"comments were not carried over (line{'s' * (len(lost) > 1)} {_listed(lost)})"] if lost else []
+    return tuple(notes)
+
+
+def _comments(path: Path) -> list[int]:
+    """Return the lines that hold a comment which says something to a reader."""
+    with path.open("rb") as file:
+        found = [each for each in tokenize.tokenize(file.readline) if each.type == tokenize.COMMENT]
+    return [each.start[0] for each in found if not re.match(r"#!|#.*coding[:=]|#\s*(noqa|type:)", each.string)]
+
+
+def _listed(lines: list[int]) -> str:
+    more = f" and {len(lines) - 8} more" if len(lines) > 8 else ""
+    return ", ".join(map(str, lines[:8])) + more

@@ -57,24 +57,34 @@ def read(kind: ComponentKind, reply: Reply) -> Told:
     return Told(printed, parse_indicator(printed.block), [])
 
 
-def chosen(series: Mapping[str, Series], outputs: Sequence[Output]) -> list[Series]:
-    """Return the series of each output; a single one, or one without a name, answers to whatever name is asked.
+def chosen(series: Mapping[str, Series], outputs: Sequence[Output], bare: str, sole: str) -> list[Series]:
+    """Return the series of each output.
+
+    Parameters
+    ----------
+    series : mapping of str to Series
+        What was printed; one without a name is called "".
+    bare : str
+        What the file is called: whoever asks for that asks for the only series there is, whatever its name.
+    sole : str
+        The only output that the script declares, "" when there is none: a series without a name is that one, too.
 
     Raises
     ------
     ProtocolError
         When one was not printed.
     """
-    if len(series) == 1 and len(outputs) == 1:
-        return list(series.values())
-    if "" in series:
-        return [series[""]] * len(outputs)
+    found = []
     for output in outputs:
-        if output.name not in series:
-            near = nearest(output.name, series)
+        name = output.name
+        if name not in series and len(series) == 1 and (name == bare or ("" in series and name == sole)):
+            (name,) = series
+        if name not in series:
+            near = nearest(name, series)
             hint = f" (did it mean {near!r}?)" if near else ""
-            raise ProtocolError(f"it printed {', '.join(series)}, not {output.name!r}{hint}")
-    return [series[output.name] for output in outputs]
+            raise ProtocolError(f"it printed {', '.join(series) or 'values without a name'}, not {name!r}{hint}")
+        found.append(series[name])
+    return found
 
 
 class Record:
@@ -86,6 +96,8 @@ class Record:
         Opening and closing instants, ns UTC; indicators need no closing ones.
     batch : bool
         One answer stands for all candles.
+    sole : str
+        As `chosen` takes it.
     """
 
     def __init__(
@@ -97,22 +109,28 @@ class Record:
         closes: NDArray[np.int64],
         *,
         batch: bool,
+        sole: str = "",
     ) -> None:
         self.answers: list[Any] = [None] * (min(1, len(opens)) if batch else len(opens))
         self.logs: dict[int, str] = {}
         self.failures: dict[int, tuple[str, str]] = {}
         self.helpers: set[str] = set()
+        self.unsure: set[int] = set()  # answers that nobody can say which files they depend on
         self._name = name
         self._kind = kind
         self._outputs = outputs
         self._opens = opens
         self._closes = closes
         self._batch = batch
+        self._sole = sole
 
     def take(self, index: int, reply: Reply) -> None:
         """Keep what came of the candle at `index`."""
         place = 0 if self._batch else index
-        self.helpers.update(reply.helpers)
+        if reply.helpers is None:
+            self.unsure.add(place)
+        else:
+            self.helpers.update(reply.helpers)
         log = reply.out
         try:
             told = read(self._kind, reply)
@@ -163,8 +181,10 @@ class Record:
     def _series(self, place: int) -> list[Series]:
         answer = self.answers[place]
         if self._batch:
-            return chosen({name: Series(tuple(values), math.nan) for name, values in answer.items()}, self._outputs)
-        return chosen({name: Series((), current) for name, current in answer.items()}, self._outputs)
+            series = {name: Series(tuple(values), math.nan) for name, values in answer.items()}
+        else:
+            series = {name: Series((), current) for name, current in answer.items()}
+        return chosen(series, self._outputs, self._name, self._sole)
 
     def recall(self, answers: Sequence[Any], logs: Mapping[int, str]) -> int:
         """Take over what an earlier run found out; return for how many bars.

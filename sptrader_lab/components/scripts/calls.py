@@ -25,12 +25,15 @@ _GRACE: Final = 60.0
 
 
 class Reply(NamedTuple):
-    """What came of one candle: what was printed, why there is no answer ("" when there is), which files it imported."""
+    """What came of one candle: what was printed, why there is no answer ("" when there is), which files it imported.
+
+    `helpers` is None where that can't be known.
+    """
 
     out: str
     err: str
     why: str
-    helpers: tuple[str, ...] = ()
+    helpers: tuple[str, ...] | None = ()
     timed_out: bool = False
 
 
@@ -156,7 +159,11 @@ class Call:
         worker.ask(self._script.message(), _GRACE)
         told = timeouts = 0
         while chunk:
+            if chunk[0] < told:  # a chunk that another worker left: this one knows later candles and must forget them
+                worker.ask(self._script.message(), _GRACE)
+                told = 0
             while chunk:
+                self._pool.check(self._epoch)
                 reply = self._ask(worker, told, chunk[0])
                 told = chunk[0] + 1
                 self._replies.put((chunk.pop(0), reply))
@@ -174,7 +181,9 @@ class Call:
         message = {"index": index, "rows": rows(self._columns[:6], told, index + 1), "values": values}
         answer = worker.ask(message, self._seconds + _GRACE)
         why = str(answer["why"])
-        return Reply(answer["out"], answer["err"], why, tuple(answer["helpers"]), why.startswith("no answer within"))
+        told_helpers = answer["helpers"]
+        helpers = None if told_helpers is None else tuple(told_helpers)
+        return Reply(answer["out"], answer["err"], why, helpers, why.startswith("no answer within"))
 
 
 def progress(total: int, path: str) -> Any:

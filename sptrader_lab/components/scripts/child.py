@@ -24,13 +24,17 @@ from sptrader_lab.components.legacy import provided
 
 #: Longer variables make every exec of the script's own children fail, so those see only shorter ones.
 _EXEC_LIMIT: Final = 100_000
-_OWN_FOLDERS: Final = tuple({sys.prefix, sys.base_prefix, *sysconfig.get_paths().values()})
+#: What lies there changes with versions only, which the cache knows of, or is no part of what anyone works at.
+_INSTALLED: Final = (
+    *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")},
+    str(Path(__file__).resolve().parents[2]),
+)
 _META_PATH: Final = tuple(sys.meta_path)
-_PACKAGE: Final = str(Path(__file__).resolve().parents[2])
 
 
-def prepare(path: str, environment: Mapping[str, str]) -> None:
+def prepare(path: str, source: bytes, environment: Mapping[str, str]) -> None:
     """Do in the worker, once for each script, what need not be done in every child."""
+    provided.preload(source.decode(errors="replace"))
     os.environ.clear()
     os.environ.update(environment)
     sys.meta_path[:] = _META_PATH
@@ -54,8 +58,8 @@ def run(code: CodeType, path: str, told: Mapping[str, str], memory: int, pipes: 
         _settle(path, told, memory, pipes)
         known = len(sys.modules)
         status = _execute(code, path)
-        with contextlib.suppress(OSError):
-            os.write(pipes[2], json.dumps(_helpers(known)).encode()[:60_000])
+        with contextlib.suppress(OSError), open(pipes[2], "wb", closefd=False) as report:
+            report.write(json.dumps(_helpers(known, path)).encode())  # whole: the worker reads meanwhile
     finally:
         os._exit(status)
 
@@ -127,12 +131,24 @@ def _status(code: object) -> int:
     return 1
 
 
-def _helpers(known: int) -> list[str]:
-    """Return the files of modules loaded after the first `known`, on which the script's answers depend.
+def _helpers(known: int, path: str) -> list[str]:
+    """Return the files of modules loaded after the first `known`, on which the answers of the script at `path` depend.
 
     Only the new ones are touched: whatever the child touches of the worker's memory is copied first.
     """
     new = islice(reversed(sys.modules), max(0, len(sys.modules) - known))
     files = {getattr(sys.modules.get(name), "__file__", None) for name in list(new)}
     sources = {os.path.abspath(file) for file in files if isinstance(file, str) and file.endswith(".py")}  # noqa: PTH100
-    return sorted(file for file in sources if not file.startswith((*_OWN_FOLDERS, _PACKAGE)))
+    workspace = str(provided.workspace_of(Path(path)) or Path(path).parent)
+    return sorted(file for file in sources if not _installed(file, workspace))
+
+
+def _installed(file: str, workspace: str) -> bool:
+    """Say whether a file came with Python or a package; one of a workspace that lies among those did not."""
+    return any(
+        _below(file, folder) and not (_below(workspace, folder) and _below(file, workspace)) for folder in _INSTALLED
+    )
+
+
+def _below(file: str, folder: str) -> bool:
+    return file.startswith(folder.rstrip(os.sep) + os.sep)

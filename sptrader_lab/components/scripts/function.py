@@ -33,6 +33,8 @@ class ScriptFunction:
         Whether it is run once over all candles.
     names : tuple of str
         What the columns behind the candles' own are called in INDICATOR_DATA.
+    sole : str
+        The only output that the script declares; "" when it declares none, or several.
     """
 
     path: str
@@ -43,6 +45,7 @@ class ScriptFunction:
     batch: bool
     outputs: tuple[Output, ...]
     names: tuple[str, ...] = ()
+    sole: str = ""
     limits: Limits = LIMITS
 
     def __call__(self, market: Market, /, *columns: Column, **parameters: object) -> Answer:
@@ -62,7 +65,7 @@ class ScriptFunction:
         """
         bars = len(columns[0])
         opens, closes = self._spans(columns[0], market)
-        record = Record(self.name, self.kind, self.outputs, opens, closes, batch=self.batch)
+        record = Record(self.name, self.kind, self.outputs, opens, closes, batch=self.batch, sole=self.sole)
         if not bars:
             return Answer(record.columns())
         name = self._key(market, columns, parameters)
@@ -103,4 +106,6 @@ class ScriptFunction:
             return
         logs = {bar: text for bar, text in record.logs.items() if bar not in record.failures}
         helpers = cache.joined(known.helpers, record.helpers)
-        cache.save(name, columns, cache.Known(record.answers, logs, helpers))
+        answers = [None if place in record.unsure else answer for place, answer in enumerate(record.answers)]
+        if any(answer is not None for answer in answers):
+            cache.save(name, columns, cache.Known(answers, logs, helpers))

@@ -38,7 +38,8 @@ def _build(path: Path, content: bytes, sha256: str) -> tuple[Spec, dict[str, str
     inputs = (*map(Input, CANDLES), *metadata.requires)
     names = tuple(each.name for each in metadata.requires)
     batch = bool(_literal(path, tree, _BATCH)) or in_metadata
-    function = ScriptFunction(str(path), content, sha256, path.stem, kind, batch, outputs, names)
+    sole = metadata.outputs[0] if len(metadata.outputs) == 1 else ""
+    function = ScriptFunction(str(path), content, sha256, path.stem, kind, batch, outputs, names, sole)
     spec = Spec(
         path.stem,
         kind,

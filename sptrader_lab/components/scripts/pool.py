@@ -45,7 +45,7 @@ class Cancelled(KeyboardInterrupt):
 
 
 class WorkerProcess:
-    """The near end of one worker."""
+    """The near end of one worker; it starts meanwhile, `wait_until_ready` says when it has."""
 
     def __init__(self) -> None:
         near, far = socket.socketpair()
@@ -64,19 +64,23 @@ class WorkerProcess:
                 env={**os.environ, **_ENVIRONMENT},
                 start_new_session=True,
             )
-        try:
-            self._receive(_START)
-        except WorkerDied as error:
-            self.close()
-            raise ComponentError(f"scripts can't be run: {error}") from None
-        except BaseException:
-            self.close()
-            raise
+        self._ready = False
 
     @property
     def pid(self) -> int:
         """The worker's process id."""
         return self._process.pid
+
+    def wait_until_ready(self) -> None:
+        """Wait until the worker has started.
+
+        Raises
+        ------
+        WorkerDied
+            When it doesn't.
+        """
+        self._receive(_START)
+        self._ready = True
 
     def ask(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Send a message and return the answer.
@@ -118,6 +122,9 @@ class WorkerProcess:
     def close(self) -> None:
         """End the worker and everything it runs, and wait until it is gone."""
         self.interrupt()
+        if not self._ready:  # it runs nothing yet, and hears of nothing before its imports are done
+            with contextlib.suppress(OSError):
+                self._process.kill()
         try:
             self._process.wait(_END)
         except subprocess.TimeoutExpired:
@@ -144,7 +151,6 @@ class Pool:
         self._changed = threading.Condition()
         self._idle: list[WorkerProcess] = []
         self._busy: set[WorkerProcess] = set()
-        self._starting = 0
         self._waiting = 0
         self._epoch = 0
 
@@ -171,6 +177,8 @@ class Pool:
         ------
         Cancelled
             When all calls were cancelled since.
+        ComponentError
+            When no worker can be started.
         """
         worker = self._take(epoch)
         try:
@@ -194,9 +202,7 @@ class Pool:
         with self._changed:
             self._waiting += 1
             try:
-                self._changed.wait_for(
-                    lambda: epoch != self._epoch or self._idle or len(self._busy) + self._starting < self.size
-                )
+                self._changed.wait_for(lambda: epoch != self._epoch or self._idle or len(self._busy) < self.size)
             finally:
                 self._waiting -= 1
             self.check(epoch)
@@ -204,17 +210,22 @@ class Pool:
                 worker = self._idle.pop()
                 self._busy.add(worker)
                 return worker
-            self._starting += 1
-        worker_or_none: WorkerProcess | None = None
+            # Started and known to be busy at once, so that whoever cancels finds it; starting is left to it.
+            worker = WorkerProcess()
+            self._busy.add(worker)
         try:
-            worker_or_none = WorkerProcess()
-        finally:
+            worker.wait_until_ready()
+            self.check(epoch)
+        except BaseException as error:
+            worker.close()
             with self._changed:
-                self._starting -= 1
-                if worker_or_none is not None:
-                    self._busy.add(worker_or_none)
+                self._busy.discard(worker)
                 self._changed.notify()
-        return worker_or_none
+            if isinstance(error, WorkerDied):
+                self.check(epoch)
+                raise ComponentError(f"scripts can't be run: {error}") from None
+            raise
+        return worker
 
     def check(self, epoch: int) -> None:
         """Raise `Cancelled` when all calls were cancelled since `epoch`."""
@@ -236,7 +247,7 @@ class Pool:
         """End all workers and whatever they run, and wait until the busy ones are given back."""
         self.cancel()
         with self._changed:
-            self._changed.wait_for(lambda: not self._busy and not self._starting, _END + 2.0)
+            self._changed.wait_for(lambda: not self._busy, _END + 2.0)
 
 
 @lru_cache(maxsize=1)

@@ -14,6 +14,7 @@ from sptrader_lab.components.events import checked
 from sptrader_lab.components.spec import ComponentKind
 from sptrader_lab.components.words import Column
 from sptrader_lab.errors import InputError
+from sptrader_lab.types.publishing import NO_PUBLISHING
 
 MARKERS: Final[dict[ComponentKind, tuple[str, str]]] = {
     "indicator": ("INDICATOR_START", "INDICATOR_END"),
@@ -55,16 +56,22 @@ def environment(
     batch: bool,
 ) -> dict[str, str]:
     """Return the variables that are the same for all candles; the candles themselves are added in the child."""
-    kept = {
-        name: value for name, value in base.items() if name not in DROPPED and not name.startswith(_DROPPED_FAMILIES)
-    }
     told = {
         "COMPONENT_TYPE": kind,
         "SYMBOL": symbol,
         "TIMEFRAME": timeframe,
         "PARAMETERS": json.dumps(dict(parameters)),
+        NO_PUBLISHING: "1",
+        "PYTHONDONTWRITEBYTECODE": "1",  # a workspace is the user's; its folders stay as they are
     }
-    return {**kept, **told, **({"BATCH": "true"} if batch else {})}
+    return {**kept(base), **told, **({"BATCH": "true"} if batch else {})}
+
+
+def kept(base: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of an environment that a component of a backtest may see, whatever its style."""
+    return {
+        name: value for name, value in base.items() if name not in DROPPED and not name.startswith(_DROPPED_FAMILIES)
+    }
 
 
 def number(value: float) -> str:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 #: live in rooms above this one, and old files know them by other names.
 _LOADER: Final = "sptrader_lab.candles.environment"
 _PUBLISHER: Final = "sptrader_lab.streams.publisher"
+#: What candles are called when nobody says whose they are; events don't repeat it.
+_UNNAMED: Final = "CANDLES"
 _PRICES: Final = ("open", "high", "low", "close")
 _STEPS: Final = {60: "1m", 300: "5m", 900: "15m", 1800: "30m", 3600: "1h", 14400: "4h", 86400: "1d", 604800: "1w"}
 
@@ -40,27 +42,36 @@ def run_as_script(path: Path | str | None = None) -> None:
     path : Path or str, optional
         The component's file; unless given the one that Python was started with.
     """
+    from sptrader_lab.components.reading import read
+
     file = Path(path if path is not None else sys.modules["__main__"].__file__ or "")
     try:
-        _answer(file.resolve(), os.environ)
+        tell(read(file), os.environ)
     except LabError as error:
         print(error, file=sys.stderr)
         sys.exit(1)
 
 
-def _answer(path: Path, environment: Mapping[str, str]) -> None:
-    from sptrader_lab.components.exam import market_of
-    from sptrader_lab.components.reading import read
-    from sptrader_lab.components.run import ask
+def tell(spec: Spec, environment: Mapping[str, str]) -> None:
+    """Print what a component answers to what these variables ask; see `run_as_script`.
 
-    spec = read(path)
+    Raises
+    ------
+    LabError
+        When they ask for what can't be had, or the component fails.
+    """
+    from sptrader_lab.components.exam import market_of
+    from sptrader_lab.components.run import ask
+    from sptrader_lab.types.publishing import run_by_hand
+
     if spec.style == "script":
-        raise InputError(f"{path} speaks the protocol itself; run it with python")
+        raise InputError(f"{spec.path} speaks the protocol itself; run it with sptrader-lab components run {spec.path}")
     candles = _candles(environment)
     batch = environment.get("BATCH") == "true"
     parameters = spec.resolve(_mapping(environment, "PARAMETERS"))
-    arrays = _inputs(spec, candles, _mapping(environment, "INDICATOR_DATA"), path)
-    answer = ask(spec, arrays, parameters, market_of(candles))
+    arrays = _inputs(spec, candles, _mapping(environment, "INDICATOR_DATA"), Path(spec.path))
+    with run_by_hand():
+        answer = ask(spec, arrays, parameters, market_of(candles))
     if answer.log:
         print(answer.log.rstrip())
     for note in answer.notes:
@@ -83,19 +94,20 @@ def _candles(environment: Mapping[str, str]) -> Candles:
     """Return the candles up to CURRENT_INDEX."""
     from sptrader_lab.types.candles import Candles
 
-    symbol = environment.get("SYMBOL") or environment.get("LIVE_SYMBOL") or "CANDLES"
+    symbol = environment.get("SYMBOL") or environment.get("LIVE_SYMBOL") or _UNNAMED
     rows = _rows(environment)
     if not rows:
         raise InputError(
             "there are no candles; set CANDLE_DATA, CANDLE_DATA_FILE, or DATA_SOURCE and what belongs to it"
         )
     stop = _index(environment, len(rows)) + 1
-    time = [_number(row, "time", number) for number, row in enumerate(rows[:stop])]
+    time = [_instant(row, number) for number, row in enumerate(rows[:stop])]
     timeframe = environment.get("TIMEFRAME") or environment.get("LIVE_TIMEFRAME") or _step(time)
     columns: dict[str, Any] = {
         name: _column([_number(row, name, number) for number, row in enumerate(rows[:stop])]) for name in _PRICES
     }
-    volume = _column([float(row.get("volume") or 0.0) for row in rows[:stop]])
+    volumes = [{"volume": row.get("volume") or 0.0} for row in rows[:stop]]
+    volume = _column([_number(row, "volume", number) for number, row in enumerate(volumes)])
     return Candles(symbol, timeframe, _instants(time), **columns, volume=volume, source="environment")
 
 
@@ -142,9 +154,24 @@ def _index(environment: Mapping[str, str], count: int) -> int:
 
 def _number(row: Mapping[str, Any], name: str, place: int) -> float:
     value = row.get(name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise InputError(f"candle {place} has {name} {value!r}, not a number")
-    return float(value)
+    try:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+    except OverflowError:
+        raise InputError(f"candle {place} has {name} of a number too large to hold") from None
+    raise InputError(f"candle {place} has {name} {value!r}, not a number")
+
+
+def _instant(row: Mapping[str, Any], place: int) -> int:
+    """Return a candle's opening instant, ns UTC, read by the rule of every timestamp."""
+    from sptrader_lab.components.events import parse_timestamp
+
+    value = row.get("time")
+    try:
+        return parse_timestamp(value)
+    except InputError as error:
+        hint = "; milliseconds? divide them by 1000" if isinstance(value, (int, float)) and 1e11 < value < 1e16 else ""
+        raise InputError(f"candle {place}: time: {error}{hint}") from None
 
 
 def _column(values: Sequence[float]) -> Column:
@@ -153,15 +180,15 @@ def _column(values: Sequence[float]) -> Column:
     return np.array(values, dtype=np.float64)
 
 
-def _instants(seconds: Sequence[float]) -> Any:
+def _instants(time: Sequence[int]) -> Any:
     import numpy as np
 
-    return np.rint(np.array(seconds) * 1e6).astype(np.int64) * 1000
+    return np.array(time, dtype=np.int64)
 
 
-def _step(time: Sequence[float]) -> str:
-    """Return the longest timeframe that the smallest step between candles has room for."""
-    least = min((later - earlier for earlier, later in pairwise(time)), default=3600.0)
+def _step(time: Sequence[int]) -> str:
+    """Return the longest timeframe that the smallest step between candles, ns, has room for."""
+    least = min((later - earlier for earlier, later in pairwise(time)), default=3600 * 10**9) / 1e9
     return next((text for seconds, text in reversed(_STEPS.items()) if seconds <= least), "1s")
 
 
@@ -181,7 +208,10 @@ def _told(part: Any, each: Input, bars: int) -> Column:
         isinstance(value, bool) or not isinstance(value, (int, float, type(None))) for value in values
     ):
         raise InputError(f'INDICATOR_DATA of {each.name!r} is not {{"values": [...], "current": x}}')
-    numbers = [float("nan") if value is None else float(value) for value in values]
+    try:
+        numbers = [float("nan") if value is None else float(value) for value in values]
+    except OverflowError:
+        raise InputError(f"INDICATOR_DATA of {each.name!r} holds too large a number") from None
     if len(numbers) < bars:  # an indicator prints no values for its warm-up
         numbers = [float("nan")] * (bars - len(numbers)) + numbers
     return _column(numbers[:bars])
@@ -243,12 +273,13 @@ def _event(spec: Spec, values: dict[str, Any], first: float, candles: Candles, b
     rest = {
         name: value for name, value in values.items() if name not in ("signal", "signal_name") and value is not None
     }
+    symbol = {"symbol": candles.symbol} if candles.symbol != _UNNAMED else {}
     return {
         "timestamp": f"{np.datetime64(int(candles.time[bar]), 'ns').astype('datetime64[us]').astype('datetime64[s]')}Z",
         "signal_name": values.get("signal_name") or spec.name,
         "signal_type": str(kind),
         "strength": strength,
-        "metadata": {**rest, "current_price": float(candles.close[bar]), "symbol": candles.symbol},
+        "metadata": {**rest, "current_price": float(candles.close[bar]), **symbol},
     }
 
 

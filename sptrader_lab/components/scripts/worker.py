@@ -34,6 +34,7 @@ def main() -> NoReturn:
     """Serve whoever is at the other end of a socket, until it leaves; arguments end with a folder and the socket's number."""
     connection = Connection(int(sys.argv[-1]))
     folder = Path(sys.argv[-2])
+    sys.dont_write_bytecode = True  # a workspace is the user's; its folders stay as they are
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks; it says when to stop
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     adopt_orphans()
@@ -96,12 +97,12 @@ class Worker:
         self._values = [bytearray() for _ in script["names"]]
         self._last = ["null"] * len(script["names"])
         self._write_whole()
-        child.prepare(script["path"], script["environment"])
+        source = base64.b64decode(script["source"])
+        child.prepare(script["path"], source, script["environment"])
         size = _address_space()
         self._memory = size + self._limits.memory_bytes if size else 0
         self._code, self._trouble = None, ""
         try:
-            source = base64.b64decode(script["source"])
             self._code = compile(source, script["path"], "exec", dont_inherit=True)
         except (SyntaxError, ValueError) as error:
             self._trouble = f"{type(error).__name__}: {error}"
@@ -195,13 +196,24 @@ class Worker:
         why = why or _ending(watch.status)
         if why.startswith("it printed"):
             out = b""
-        helpers = json.loads(report) if report and not why else []
         return {
             "out": out.decode(errors="replace"),
             "err": err[-_TAIL:].decode(errors="replace"),
             "why": why,
-            "helpers": helpers,
+            "helpers": [] if why else _helpers(report),
         }
+
+
+def _helpers(report: bytes) -> list[str] | None:
+    """Return the files that a child says it imported; None when it said nothing that can be read.
+
+    It says nothing when the script ended it by os._exit or closed what it speaks through.
+    """
+    try:
+        told = json.loads(report)
+    except (ValueError, RecursionError):
+        return None
+    return told if isinstance(told, list) and all(isinstance(file, str) for file in told) else None
 
 
 def _ending(status: int | None) -> str:
