@@ -38,7 +38,7 @@ exit: {max_holding_period: 5}
 SAID = re.compile(
     r"(?P<who>\w+)\(.*\) looks ahead: output '(?P<output>\w+)' at bar (?P<bar>\d+) \((?P<when>\S+) UTC\) is (?P<full>\S+) when bars "
     r"(?P<first>[\d,]+) to (?P<stop>[\d,]+) are known, but (?P<part>\S+) when only those up to (?P<last>[\d,]+) are \(S2\)\. "
-    r"See (?P<file>\S+);.*?(Responsible is (?P<parameter>\w+)=(?P<now>\S+): with \w+=(?P<other>\S+)(?P<default> \(its default\))? no value moves\.)?$"
+    r"See (?P<file>\S+);.*?(Responsible is (?P<parameter>\w+)=(?P<now>\S+): with \w+=(?P<other>\S+)(?P<default> \(its default\))? no value moves\.)?( To run it all the same: .*)?$"
 )
 
 
@@ -144,6 +144,20 @@ def test_a_class_can_tell_the_hour_so_peeks_in_one_are_looked_for(workspace: Pat
 
 
 # Going on
+
+
+def test_a_default_that_peeks_too_does_not_hide_the_parameter(workspace: Path, hours: Candles) -> None:
+    """With the default nothing is proved; with the least value it is."""
+    path = workspace / "core/signals/ma_crossover.py"
+    honest = '"confirmation_bars": {"type": "int", "default": 1, "min": 1, "max": 5}'
+    text = path.read_text()
+    assert honest in text
+    text = text.replace(honest, honest.replace('"default": 1', '"default": 2'))
+    write(path, text.replace("confirmation_bars=1)", "confirmation_bars=2)"))
+    with pytest.raises(LookaheadError) as raised:
+        lab.backtest(strategy(workspace, CONFIRMED, 3), hours)
+    assert "Responsible is confirmation_bars=3: with confirmation_bars=1 no value moves." in str(raised.value)
+    assert str(raised.value).endswith('To run it all the same: on_lookahead="warn", --on-lookahead warn.')
 
 
 def test_a_run_may_go_on_and_then_says_so_everywhere(workspace: Path, hours: Candles, tmp_path: Path) -> None:

@@ -67,19 +67,17 @@ def responsible(call: Call, candles: Candles, computed: Computed, moved: Moved) 
 
 
 def _others(call: Call) -> Iterator[tuple[Parameter, Value]]:
-    """Yield each parameter with a value to try: the default where it has another, else a flag's opposite, the least, a word."""
+    """Yield each parameter with a value to try: first the default where it has another; a flag's opposite, the least, a word."""
     changed = [each for each in call.spec.parameters if call.parameters[each.name] != each.default]
     yield from ((each, each.default) for each in changed)
     kinds = {"bool": 0, "int": 1, "str": 2, "float": 3}
     for each in sorted(call.spec.parameters, key=lambda one: kinds[one.kind]):
-        now = call.parameters[each.name]
-        if each in changed:
-            continue
-        if each.kind == "bool":
-            yield each, not now
+        tried = (call.parameters[each.name], each.default)
+        if each.kind == "bool" and each not in changed:
+            yield each, not each.default
         elif each.kind == "str":
-            yield from ((each, word) for word in [one for one in each.choices if one != now][:_WORDS])
-        elif each.low is not None and now != each.low:
+            yield from ((each, word) for word in [one for one in each.choices if one not in tried][:_WORDS])
+        elif each.kind in ("int", "float") and each.low is not None and each.low not in tried:
             yield each, int(each.low) if each.kind == "int" else each.low
 
 

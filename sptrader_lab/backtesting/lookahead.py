@@ -116,8 +116,8 @@ def check(plan: Plan, candles: Candles, computed: Computed, lengths: list[int], 
         said = f"{len(asking.unchecked)} of {len(calls)} could not be checked, values of {count} others moved"
     return Checked(
         f"{symbol}: {said} when components ran again on fewer candles ({len(calls)} on {len(lengths)} prefixes and "
-        f"{len(stretches)} stretches, cut at {len(ended)} bars, {len(begun & ended)} of them where a rule begins to hold; "
-        f"{asking.bars / bars / len(calls):,.1%} of the components' work){failed}{aside}",
+        f"{len(stretches)} stretch{'es' if len(stretches) != 1 else ''}, cut at {len(ended)} bars, {len(begun & ended)} of them where "
+        f"a rule begins to hold; {asking.bars / bars / len(calls):,.1%} as much work as the run's own){failed}{aside}",
         asking.moved,
         asking.unchecked,
     )
@@ -188,7 +188,7 @@ class Asking:
     def _found(self, call: Call, moved: Moved) -> None:
         text = f"{_told(call, self.candles, moved)}{responsible(call, self.candles, self.computed, moved)}"
         if self.on_found == "error":
-            raise LookaheadError(text)
+            raise LookaheadError(f'{text} To run it all the same: on_lookahead="warn", --on-lookahead warn.')
         self.moved[call.key] = text
 
 

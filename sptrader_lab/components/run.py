@@ -19,6 +19,7 @@ from sptrader_lab.errors import ComponentFailed, InputError, unknown
 from sptrader_lab.types.calendar import day_ends, trading_dates
 from sptrader_lab.types.candles import Candles
 from sptrader_lab.types.market import Market
+from sptrader_lab.types.publishing import publishing_off
 
 _NOWHERE: Final = Market()
 _FLOAT64: Final = np.dtype(np.float64)
@@ -116,7 +117,7 @@ def ask(spec: Spec, arrays: Sequence[Column], parameters: Mapping[str, Any], mar
     seen = [_read_only(array) for array in arrays]
     told = (market,) if spec.takes_market else ()
     try:
-        with listening() as heard:
+        with listening() as heard, publishing_off():
             result = spec.function(*told, *seen, **parameters)
     except ComponentFailed:
         raise
