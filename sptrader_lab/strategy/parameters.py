@@ -25,8 +25,8 @@ FALLBACKS: Final[dict[str, tuple[str, ...]]] = {
     "max_drawdown": ("risk",),
     "daily_loss_limit": ("risk",),
 }
-#: Sections where `parameters.NAME` stands for a value; in the others it is plain text.
-_REFERRING: Final = (
+#: Sections that hold values of their own, which may be replaced.
+SECTIONS: Final = (
     "signal_config",
     "indicators",
     "entry",
@@ -38,8 +38,9 @@ _REFERRING: Final = (
     "instrument",
     "instruments",
     "backtest",
-    "live",
 )
+#: Sections where `parameters.NAME` stands for a value; in the others it is plain text.
+_REFERRING: Final = (*SECTIONS, "live")
 _REFERENCE: Final = re.compile(r"parameters\.(\w+)")
 _INTEGER: Final = re.compile(r"[-+]?\d{1,18}")
 _FLOAT: Final = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")

@@ -6,23 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sptrader_lab.errors import InputError, nearest, unknown
-from sptrader_lab.strategy.parameters import plain_text
+from sptrader_lab.strategy.parameters import SECTIONS, plain_text
 from sptrader_lab.strategy.source import Listed, Mapped, Node, Scalar, line_of
 
-#: Sections whose values may be replaced.
-SECTIONS: Final = (
-    "signal_config",
-    "indicators",
-    "entry",
-    "exit",
-    "risk",
-    "execution",
-    "filters",
-    "account",
-    "instrument",
-    "instruments",
-    "backtest",
-)
 #: Sections that hold things by names of the writer's own.
 _NAMED: Final = ("signal_config", "indicators", "instruments")
 #: Keys of an indicator and of a signal's setup that are not their components' parameters.
