@@ -10,6 +10,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -19,9 +20,11 @@ from sptrader_lab.components.exam import exam_candles
 from sptrader_lab.components.library import scan
 from sptrader_lab.components.listening import listening
 from sptrader_lab.components.native import load
+from sptrader_lab.components.reading import read
 from sptrader_lab.components.run import ask
 from sptrader_lab.components.spec import Spec
 from sptrader_lab.errors import ComponentFailed
+from sptrader_lab.types.market import Market
 
 CLOSE = np.arange(1.0, 51.0)
 
@@ -181,3 +184,18 @@ def test_a_redirect_around_a_run_gets_nothing_of_the_components(workspace):
         answer = ask(spec, [CLOSE], {})
         print("mine")
     assert (answer.log, kept.getvalue()) == ("chatty on 50\n", "mine\n")
+
+
+def test_progress_of_a_script_is_shown_and_is_no_part_of_its_log(tmp_path, capsys, monkeypatch):
+    """Where somebody watches: in a notebook, which the loaded kernel tells."""
+    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+    monkeypatch.setenv("SPTRADER_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "says.py"
+    block = 'print("INDICATOR_START")\nprint(\'{"values": [1], "current": 1}\')\nprint("INDICATOR_END")'
+    path.write_text(f'print("said")\n{block}\n')
+    hours = np.arange(3) * 3600.0
+    answer = ask(read(path), [hours, *[np.ones(3)] * 5], {}, Market("EURUSD", "1h"))
+    assert answer.columns[0].tolist() == [1.0, 1.0, 1.0]
+    assert answer.log.count("said") == 3
+    assert "candle/s" not in answer.log
+    assert "says.py" in capsys.readouterr().err

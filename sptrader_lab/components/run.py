@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sptrader_lab.components.answer import Answer
-from sptrader_lab.components.listening import listening
+from sptrader_lab.components.listening import Heard, listening
 from sptrader_lab.components.spec import Spec
 from sptrader_lab.components.words import Column
 from sptrader_lab.errors import ComponentFailed, InputError, unknown
@@ -116,8 +117,10 @@ def ask(spec: Spec, arrays: Sequence[Column], parameters: Mapping[str, Any], mar
     """
     seen = [_read_only(array) for array in arrays]
     told = (market,) if spec.takes_market else ()
+    # A script prints in its own process; what shows here meanwhile is its progress, for whoever waits.
+    listen = nullcontext(Heard()) if spec.style == "script" else listening()
     try:
-        with listening() as heard, publishing_off():
+        with listen as heard, publishing_off():
             result = spec.function(*told, *seen, **parameters)
     except ComponentFailed:
         raise
